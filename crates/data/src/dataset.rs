@@ -1,0 +1,63 @@
+//! A matrix of features together with what is known about it.
+
+use crate::Matrix;
+
+/// Features, and the target where the file has one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    /// One row for each example.
+    pub features: Matrix,
+    /// One name for each column of `features`.
+    pub feature_names: Vec<String>,
+    /// What is to be predicted; `None` for a file that is only to be predicted from.
+    pub target: Option<Target>,
+    /// The size of the image that a row is, when rows are images.
+    pub image: Option<ImageSize>,
+    /// Where the rows came from, as shown in messages.
+    pub source: String,
+}
+
+impl Dataset {
+    /// The number of examples.
+    pub fn len(&self) -> usize {
+        self.features.rows()
+    }
+
+    /// Whether there is no example at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The number of features of each example.
+    pub fn columns(&self) -> usize {
+        self.features.cols()
+    }
+}
+
+/// The height and width of an image, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImageSize {
+    /// Pixels from top to bottom.
+    pub height: usize,
+    /// Pixels from left to right.
+    pub width: usize,
+}
+
+/// What is to be predicted for each row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Target {
+    /// One of several classes.
+    Classes {
+        /// For each row, the position of its class in `names`.
+        labels: Vec<u32>,
+        /// The name of each class.
+        names: Vec<String>,
+    },
+    /// A number.
+    Values {
+        /// The number of each row.
+        values: Vec<f32>,
+        /// The name of the number.
+        name: String,
+    },
+}
