@@ -1,0 +1,592 @@
+//! Expressions as text: `c = a + b; d = b + 1; e = c * d`.
+//!
+//! Statements are separated by `;` or new lines; `name = …` names an intermediate value; the last statement is the
+//! result. Operators from weak to strong: `+ -`, `* /`, unary `-`, `^` (from the right). Functions are the unary
+//! operations of the engine, `min` and `max`. A name that no statement defines is a variable.
+//!
+//! The parser keeps its own stack, so the depth of nesting is bounded by memory only.
+
+use crate::expr::Expr;
+use crate::graph::Graph;
+use crate::ops::{Binary, Op, Rule, Unary};
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
+use thiserror::Error;
+
+/// What a text says.
+#[derive(Clone, Debug)]
+pub struct Formula<'g> {
+    /// The last statement.
+    pub output: Expr<'g>,
+    /// The variables in the order they first occur.
+    pub variables: Vec<(String, Expr<'g>)>,
+    /// The named intermediate values in the order they are defined.
+    pub definitions: Vec<(String, Expr<'g>)>,
+}
+
+/// What is wrong with a text.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// Nothing to compute.
+    #[error("there is no expression")]
+    Empty,
+    /// A character that begins nothing.
+    #[error("`{0}` has no meaning here")]
+    Character(char),
+    /// A number that cannot be read.
+    #[error("`{0}` is not a number")]
+    Number(String),
+    /// Something other than what must come.
+    #[error("expected {expected}, found {found}")]
+    Unexpected {
+        /// What may come here.
+        expected: &'static str,
+        /// What came.
+        found: String,
+    },
+    /// A parenthesis that is never closed.
+    #[error("this parenthesis is never closed")]
+    Unclosed,
+    /// A parenthesis that was never opened.
+    #[error("this parenthesis was never opened")]
+    Unopened,
+    /// A call of something that is no function.
+    #[error("there is no function `{name}`{}", did_you_mean(.nearest))]
+    UnknownFunction {
+        /// The name.
+        name: String,
+        /// A function of a similar name.
+        nearest: Option<String>,
+    },
+    /// A function with the wrong number of arguments.
+    #[error("{name} takes {expected}, not {found}")]
+    Arguments {
+        /// The function.
+        name: String,
+        /// How many it takes, in words.
+        expected: &'static str,
+        /// How many there are.
+        found: usize,
+    },
+    /// A function's name where a value is meant.
+    #[error("`{0}` is a function: write {0}(…), or choose another name")]
+    FunctionName(String),
+    /// A second definition of a name.
+    #[error("`{0}` is defined twice")]
+    DefinedTwice(String),
+    /// A definition of a name that was read before as a variable.
+    #[error("`{0}` is defined here but used before: move this statement up")]
+    UsedBefore(String),
+}
+
+/// A [`Problem`] and its place.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub struct ParseError {
+    /// What is wrong.
+    pub problem: Problem,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The character in the line, counted from 1.
+    pub column: usize,
+    /// How many characters are meant.
+    pub width: usize,
+    /// The line's text.
+    pub text: String,
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.problem)?;
+        let margin = format!("line {}: ", self.line);
+        writeln!(f, "  {margin}{}", self.text)?;
+        let spaces = " ".repeat(2 + margin.len() + self.column - 1);
+        write!(f, "{spaces}{}", "^".repeat(self.width.max(1)))
+    }
+}
+
+fn did_you_mean(nearest: &Option<String>) -> String {
+    nearest.as_ref().map(|n| format!(": did you mean `{n}`?")).unwrap_or_default()
+}
+
+/// The candidate most like `name`, if one is alike enough to be a slip of the keyboard.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let close = candidates.into_iter().map(|c| (strsim::damerau_levenshtein(name, c), c));
+    close.filter(|(distance, c)| *distance <= (c.len().max(name.len()) / 3).max(1)).min().map(|(_, c)| c.to_owned())
+}
+
+/// The functions that a text may call, with what each computes.
+pub fn functions() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let unary = Unary::ALL.iter().filter(|&&op| op != Unary::Neg).map(|op| (op.name(), op.about()));
+    unary.chain([Binary::Min, Binary::Max].map(|op| (op.name(), op.about())))
+}
+
+fn function(name: &str) -> Option<Op> {
+    let unary = Unary::ALL.iter().filter(|&&op| op != Unary::Neg).map(|&op| Op::Unary(op));
+    unary.chain([Binary::Min, Binary::Max].map(Op::Binary)).find(|op| op.name() == name)
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Token {
+    Number(f64),
+    Name(String),
+    Sign(char),
+    End,
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(value) => write!(f, "the number {value}"),
+            Self::Name(name) => write!(f, "`{name}`"),
+            Self::Sign('\n') => f.write_str("the end of the line"),
+            Self::Sign(sign) => write!(f, "`{sign}`"),
+            Self::End => f.write_str("the end"),
+        }
+    }
+}
+
+/// Reads `text` into `graph`.
+///
+/// # Errors
+/// The first problem, with its place.
+pub fn parse<'g>(graph: &'g Graph, text: &str) -> Result<Formula<'g>, ParseError> {
+    let located = |(problem, at): (Problem, Range<usize>)| locate(text, problem, at);
+    let tokens = tokens(text).map_err(located)?;
+    let mut parser = Parser {
+        graph,
+        tokens,
+        at: 0,
+        formula: Formula { output: graph.expr(crate::NodeId::POISON), variables: vec![], definitions: vec![] },
+        known: HashMap::new(),
+    };
+    parser.statements().map_err(located)?;
+    parser.name_the_rest();
+    Ok(parser.formula)
+}
+
+fn locate(text: &str, problem: Problem, at: Range<usize>) -> ParseError {
+    let start = text[..at.start].rfind('\n').map_or(0, |i| i + 1);
+    let end = text[start..].find('\n').map_or(text.len(), |i| start + i);
+    ParseError {
+        problem,
+        line: text[..start].matches('\n').count() + 1,
+        column: text[start..at.start].chars().count() + 1,
+        width: text[at.start..at.end.min(end).max(at.start)].chars().count(),
+        text: text[start..end].trim_end().to_owned(),
+    }
+}
+
+type Fault = (Problem, Range<usize>);
+type Located = (Token, Range<usize>);
+
+fn tokens(text: &str) -> Result<Vec<Located>, Fault> {
+    let mut list = Vec::new();
+    let mut depth = 0;
+    let mut rest = text.char_indices().peekable();
+    while let Some(&(start, c)) = rest.peek() {
+        let mut end = start + c.len_utf8();
+        let token = match c {
+            '\n' | ';' | '+' | '*' | '/' | '^' | '(' | ')' | ',' | '=' | '-' => {
+                rest.next();
+                Token::Sign(c)
+            }
+            // The signs that formulas are printed with can be read as well.
+            '−' | '·' | '×' => {
+                rest.next();
+                Token::Sign(if c == '−' { '-' } else { '*' })
+            }
+            c if c.is_whitespace() => {
+                rest.next();
+                continue;
+            }
+            c if c.is_ascii_digit() || c == '.' => {
+                end = start + number_length(&text[start..]);
+                let digits = &text[start..end];
+                let value: f64 = digits.parse().map_err(|_| (Problem::Number(digits.to_owned()), start..end))?;
+                if !value.is_finite() {
+                    return Err((Problem::Number(digits.to_owned()), start..end));
+                }
+                while rest.next_if(|(i, _)| *i < end).is_some() {}
+                Token::Number(value)
+            }
+            c if c.is_alphabetic() || c == '_' => {
+                while let Some((i, c)) = rest.next_if(|(_, c)| c.is_alphanumeric() || *c == '_') {
+                    end = i + c.len_utf8();
+                }
+                Token::Name(text[start..end].to_owned())
+            }
+            c => return Err((Problem::Character(c), start..end)),
+        };
+        depth += i32::from(token == Token::Sign('(')) - i32::from(token == Token::Sign(')'));
+        // A line may break inside parentheses.
+        if depth <= 0 || token != Token::Sign('\n') {
+            list.push((token, start..end));
+        }
+    }
+    list.push((Token::End, text.len()..text.len()));
+    Ok(list)
+}
+
+/// How long the number at the start of `text` is: digits, a point, digits, an exponent.
+fn number_length(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let digits = |from: usize| from + bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
+    let mut end = digits(0);
+    if bytes.get(end) == Some(&b'.') {
+        end = digits(end + 1);
+    }
+    if matches!(bytes.get(end), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(bytes.get(end + 1), Some(b'+' | b'-')));
+        let exponent = digits(end + 1 + sign);
+        if exponent > end + 1 + sign {
+            end = exponent;
+        }
+    }
+    end
+}
+
+/// What waits for its right-hand side.
+enum Pending {
+    Binary(Binary),
+    Negation,
+    Parenthesis,
+    Call(Op, String, usize),
+}
+
+impl Pending {
+    fn strength(&self) -> u8 {
+        match self {
+            Self::Binary(Binary::Add | Binary::Sub) => 1,
+            Self::Binary(Binary::Mul | Binary::Div) => 2,
+            Self::Negation => 3,
+            Self::Binary(_) => 4,
+            Self::Parenthesis | Self::Call(..) => 0,
+        }
+    }
+}
+
+struct Parser<'g> {
+    graph: &'g Graph,
+    tokens: Vec<Located>,
+    at: usize,
+    formula: Formula<'g>,
+    known: HashMap<String, Known<'g>>,
+}
+
+/// What a name stands for.
+#[derive(Clone, Copy)]
+enum Known<'g> {
+    Variable(Expr<'g>),
+    Definition(Expr<'g>),
+}
+
+impl<'g> Parser<'g> {
+    fn peek(&self) -> &Token {
+        &self.tokens[self.at].0
+    }
+
+    fn place(&self) -> Range<usize> {
+        self.tokens[self.at].1.clone()
+    }
+
+    fn next(&mut self) -> Located {
+        let token = self.tokens[self.at].clone();
+        self.at = (self.at + 1).min(self.tokens.len() - 1);
+        token
+    }
+
+    fn statements(&mut self) -> Result<(), Fault> {
+        let mut any = false;
+        loop {
+            match self.peek() {
+                Token::End if any => return Ok(()),
+                Token::End => return Err((Problem::Empty, self.place())),
+                Token::Sign(';' | '\n') => {
+                    self.next();
+                }
+                _ => {
+                    self.statement()?;
+                    any = true;
+                }
+            }
+        }
+    }
+
+    fn statement(&mut self) -> Result<(), Fault> {
+        let name = match (self.peek(), self.tokens.get(self.at + 1).map(|t| &t.0)) {
+            (Token::Name(name), Some(Token::Sign('='))) => {
+                let (name, place) = (name.clone(), self.place());
+                self.may_define(&name).map_err(|problem| (problem, place))?;
+                self.next();
+                self.next();
+                Some(name)
+            }
+            _ => None,
+        };
+        let value = self.expression()?;
+        self.formula.output = value;
+        if let Some(name) = name {
+            // A second name for a value that has one already is kept here only.
+            let named = self.graph.nodes().name(value.id()).is_some() || value.as_constant().is_some();
+            let value = if named { value } else { value.named(&name) };
+            self.known.insert(name.clone(), Known::Definition(value));
+            self.formula.definitions.push((name, value));
+        }
+        Ok(())
+    }
+
+    fn may_define(&self, name: &str) -> Result<(), Problem> {
+        if function(name).is_some() {
+            return Err(Problem::FunctionName(name.to_owned()));
+        }
+        match self.known.get(name) {
+            Some(Known::Definition(_)) => Err(Problem::DefinedTwice(name.to_owned())),
+            Some(Known::Variable(_)) => Err(Problem::UsedBefore(name.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// One expression, by operator precedence with two stacks.
+    fn expression(&mut self) -> Result<Expr<'g>, Fault> {
+        let mut values: Vec<Expr<'g>> = Vec::new();
+        let mut pending: Vec<(Pending, Range<usize>)> = Vec::new();
+        loop {
+            self.operand(&mut values, &mut pending)?;
+            if !self.operators(&mut values, &mut pending)? {
+                break;
+            }
+        }
+        while let Some((last, place)) = pending.pop() {
+            if last.strength() == 0 {
+                return Err((Problem::Unclosed, place));
+            }
+            reduce(last, &mut values);
+        }
+        Ok(values.pop().expect("an expression has a value"))
+    }
+
+    /// Prefixes and one value.
+    fn operand(
+        &mut self,
+        values: &mut Vec<Expr<'g>>,
+        pending: &mut Vec<(Pending, Range<usize>)>,
+    ) -> Result<(), Fault> {
+        loop {
+            let (token, place) = self.next();
+            match token {
+                Token::Number(value) => {
+                    values.push(self.graph.constant(value, &[]));
+                    return Ok(());
+                }
+                Token::Name(name) if *self.peek() == Token::Sign('(') => {
+                    let op = function(&name).ok_or_else(|| unknown_function(&name, place.clone()))?;
+                    self.next();
+                    pending.push((Pending::Call(op, name, 1), place));
+                }
+                Token::Name(name) if function(&name).is_some() => return Err((Problem::FunctionName(name), place)),
+                Token::Name(name) => {
+                    values.push(self.variable(name));
+                    return Ok(());
+                }
+                Token::Sign('-') => pending.push((Pending::Negation, place)),
+                Token::Sign('(') => pending.push((Pending::Parenthesis, place)),
+                other => {
+                    let expected = "a number, a name or an opening parenthesis";
+                    return Err((Problem::Unexpected { expected, found: other.to_string() }, place));
+                }
+            }
+        }
+    }
+
+    /// Closing parentheses, then an operator or comma (true) or the end of the statement (false).
+    fn operators(
+        &mut self,
+        values: &mut Vec<Expr<'g>>,
+        pending: &mut Vec<(Pending, Range<usize>)>,
+    ) -> Result<bool, Fault> {
+        loop {
+            let sign = match self.peek() {
+                Token::Sign(sign) => *sign,
+                Token::End => return Ok(false),
+                other => {
+                    let found = other.to_string();
+                    return Err((Problem::Unexpected { expected: "an operator", found }, self.place()));
+                }
+            };
+            match sign {
+                ';' | '\n' => return Ok(false),
+                ')' => {
+                    let (_, place) = self.next();
+                    close(values, pending, place)?;
+                }
+                ',' => {
+                    let (_, place) = self.next();
+                    unwind(values, pending, 0);
+                    match pending.last_mut() {
+                        Some((Pending::Call(_, _, count), _)) => *count += 1,
+                        _ => {
+                            let expected = "an operator";
+                            return Err((Problem::Unexpected { expected, found: "`,`".to_owned() }, place));
+                        }
+                    }
+                    return Ok(true);
+                }
+                _ => {
+                    let (_, place) = self.next();
+                    let op = binary_sign(sign).ok_or_else(|| {
+                        let found = format!("`{sign}`");
+                        (Problem::Unexpected { expected: "an operator", found }, place.clone())
+                    })?;
+                    let next = Pending::Binary(op);
+                    // A power waits for what follows; the others group from the left.
+                    unwind(values, pending, next.strength() + u8::from(op == Binary::Pow) - 1);
+                    pending.push((next, place));
+                    return Ok(true);
+                }
+            }
+        }
+    }
+
+    fn variable(&mut self, name: String) -> Expr<'g> {
+        if let Some(Known::Variable(value) | Known::Definition(value)) = self.known.get(&name) {
+            return *value;
+        }
+        let value = self.graph.input(&name, &[]);
+        self.known.insert(name.clone(), Known::Variable(value));
+        self.formula.variables.push((name, value));
+        value
+    }
+
+    /// Names every unnamed value, so that the explanation can speak of it.
+    fn name_the_rest(&mut self) {
+        let nodes = self.graph.nodes();
+        let unnamed: Vec<_> = (0..nodes.len())
+            .map(crate::NodeId::at)
+            .filter(|&id| nodes.name(id).is_none() && nodes.node(id).constant().is_none())
+            .collect();
+        drop(nodes);
+        let mut fresh = (1..).map(|i| format!("v{i}")).filter(|name| !self.known.contains_key(name));
+        for id in unnamed {
+            let is_result = id == self.formula.output.id() && !self.known.contains_key("result");
+            let name = if is_result { Some("result".to_owned()) } else { fresh.next() };
+            let _ = self.graph.expr(id).named(&name.unwrap_or_default());
+        }
+    }
+}
+
+fn binary_sign(sign: char) -> Option<Binary> {
+    Some(match sign {
+        '+' => Binary::Add,
+        '-' => Binary::Sub,
+        '*' => Binary::Mul,
+        '/' => Binary::Div,
+        '^' => Binary::Pow,
+        _ => return None,
+    })
+}
+
+/// Applies what waits and binds more strongly than `strength`.
+fn unwind(values: &mut Vec<Expr<'_>>, pending: &mut Vec<(Pending, Range<usize>)>, strength: u8) {
+    while let Some((top, _)) = pending.pop_if(|(p, _)| p.strength() > strength) {
+        reduce(top, values);
+    }
+}
+
+fn reduce(pending: Pending, values: &mut Vec<Expr<'_>>) {
+    let right = values.pop().expect("every operator has its operands");
+    let value = match pending {
+        Pending::Negation => -right,
+        Pending::Binary(op) => op.value(values.pop().expect("every operator has its operands"), right),
+        Pending::Parenthesis | Pending::Call(..) => right,
+    };
+    values.push(value);
+}
+
+fn close(
+    values: &mut Vec<Expr<'_>>,
+    pending: &mut Vec<(Pending, Range<usize>)>,
+    place: Range<usize>,
+) -> Result<(), Fault> {
+    unwind(values, pending, 0);
+    match pending.pop() {
+        Some((Pending::Call(op, name, count), place)) => {
+            let expected = if matches!(op, Op::Unary(_)) { 1 } else { 2 };
+            if count != expected {
+                let expected = if expected == 1 { "one argument" } else { "two arguments" };
+                return Err((Problem::Arguments { name, expected, found: count }, place));
+            }
+            let last = values.pop().expect("an argument");
+            let value = match op {
+                Op::Unary(op) => op.value(last),
+                Op::Binary(op) => op.value(values.pop().expect("two arguments"), last),
+                _ => unreachable!("functions are elementwise"),
+            };
+            values.push(value);
+            Ok(())
+        }
+        Some(_) => Ok(()),
+        None => Err((Problem::Unopened, place)),
+    }
+}
+
+fn unknown_function(name: &str, place: Range<usize>) -> Fault {
+    let nearest = nearest(name, functions().map(|(n, _)| n));
+    (Problem::UnknownFunction { name: name.to_owned(), nearest }, place)
+}
+
+/// Values that do not fit the variables of a formula.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ValueError {
+    /// Variables without a value.
+    #[error("no value for {}: add {}", list(.0, "`", "`"), list(.0, "", "=…"))]
+    Missing(Vec<String>),
+    /// A value for a name that does not occur.
+    #[error("the expression has no variable `{name}`{}", did_you_mean(.nearest))]
+    Unknown {
+        /// The name.
+        name: String,
+        /// A variable of a similar name.
+        nearest: Option<String>,
+    },
+    /// Two values for one variable.
+    #[error("`{0}` is given twice")]
+    Twice(String),
+    /// A value for a name that the expression computes.
+    #[error("`{0}` is computed by the expression and cannot be given a value")]
+    Computed(String),
+}
+
+fn list(names: &[String], before: &str, after: &str) -> String {
+    names.iter().map(|n| format!("{before}{n}{after}")).collect::<Vec<_>>().join(" ")
+}
+
+impl Formula<'_> {
+    /// The values in the order of the variables.
+    ///
+    /// # Errors
+    /// A variable without a value, a value without a variable, or two values for one.
+    pub fn bind(&self, given: &[(String, f64)]) -> Result<Vec<f64>, ValueError> {
+        for (position, (name, _)) in given.iter().enumerate() {
+            if given[..position].iter().any(|(n, _)| n == name) {
+                return Err(ValueError::Twice(name.clone()));
+            }
+            if self.definitions.iter().any(|(n, _)| n == name) {
+                return Err(ValueError::Computed(name.clone()));
+            }
+            if !self.variables.iter().any(|(n, _)| n == name) {
+                let nearest = nearest(name, self.variables.iter().map(|(n, _)| n.as_str()));
+                return Err(ValueError::Unknown { name: name.clone(), nearest });
+            }
+        }
+        let value = |name: &str| given.iter().find(|(n, _)| n == name).map(|(_, value)| *value);
+        let missing: Vec<String> =
+            self.variables.iter().filter(|(n, _)| value(n).is_none()).map(|(n, _)| n.clone()).collect();
+        if !missing.is_empty() {
+            return Err(ValueError::Missing(missing));
+        }
+        Ok(self.variables.iter().filter_map(|(name, _)| value(name)).collect())
+    }
+}

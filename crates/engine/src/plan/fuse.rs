@@ -1,0 +1,315 @@
+//! Elementwise chains as one pass over memory.
+//!
+//! A [`Program`] is a short list of instructions that runs block by block: each instruction works on a block of about a
+//! thousand elements that stays in the first-level cache, so the chain reads its operands and writes its result once,
+//! whatever its length. Operands that repeat (a bias along the rows, a number for each row, one number for all) are
+//! read where they lie; their broadcast is never written out.
+
+use super::lower::holder;
+use crate::graph::{NodeId, Nodes};
+use crate::ops::{Binary, Layout, Op, Unary};
+use crate::shape::Shape;
+use chainrule_kernels::Real;
+
+/// Elements in a block: a handful of registers of this size fill half of a first-level cache.
+const BLOCK: usize = 1024;
+/// The longest chain put into one program.
+const LONGEST: usize = 24;
+
+/// How an operand's elements lie under those of the result, seen as `[rows, cols]`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Pattern {
+    /// One for one.
+    Full,
+    /// One for each column, the same in every row.
+    Row,
+    /// One for each row.
+    Col,
+    /// One for all.
+    Scalar,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Source {
+    Operand(usize),
+    Register(usize),
+    Number(f64),
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Act {
+    Unary(Unary, Source),
+    Binary(Binary, Source, Source),
+}
+
+/// A fused chain. The last instruction writes the result, the others registers.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Program {
+    cols: usize,
+    patterns: Vec<Pattern>,
+    acts: Vec<(Act, usize)>,
+    registers: usize,
+}
+
+/// Which elementwise nodes are computed inside the pass of another.
+pub(super) struct Groups {
+    absorbed: Vec<bool>,
+}
+
+impl Groups {
+    /// A node joins its reader if that is elementwise, the only one, and the chain does not grow too long.
+    pub(super) fn find(nodes: &Nodes, outputs: &[NodeId]) -> Self {
+        let mut reader: Vec<Option<NodeId>> = vec![None; nodes.len()];
+        let mut shared = vec![false; nodes.len()];
+        for &output in outputs {
+            shared[holder(nodes, output).index()] = true;
+        }
+        for id in (0..nodes.len()).map(NodeId::at) {
+            for input in nodes.inputs(id) {
+                let first = *reader[input.index()].get_or_insert(id);
+                shared[input.index()] |= first != id;
+            }
+        }
+        let mut absorbed = vec![false; nodes.len()];
+        let mut length = vec![0; nodes.len()];
+        for id in (0..nodes.len()).map(NodeId::at).filter(|&id| is_elementwise(nodes, id)) {
+            length[id.index()] = 1;
+            for input in nodes.inputs(id) {
+                let joins = is_elementwise(nodes, *input)
+                    && !shared[input.index()]
+                    && !absorbed[input.index()]
+                    && length[id.index()] + length[input.index()] <= LONGEST;
+                if joins {
+                    absorbed[input.index()] = true;
+                    length[id.index()] += length[input.index()];
+                }
+            }
+        }
+        Self { absorbed }
+    }
+
+    pub(super) fn is_absorbed(&self, id: NodeId) -> bool {
+        self.absorbed[id.index()]
+    }
+}
+
+fn is_elementwise(nodes: &Nodes, id: NodeId) -> bool {
+    matches!(nodes.node(id).op, Op::Unary(_) | Op::Binary(_))
+}
+
+/// The program that computes `root`, and the nodes that it reads.
+pub(super) fn program(nodes: &Nodes, groups: &Groups, root: NodeId) -> (Program, Vec<NodeId>) {
+    let mut builder = Builder { nodes, groups, root, cols: None, operands: Vec::new(), acts: Vec::new(), free: Vec::new(), registers: 0 };
+    builder.node(root);
+    let cols = builder.cols.unwrap_or_else(|| nodes.node(root).shape.len());
+    let (reads, patterns) = builder.operands.into_iter().unzip();
+    (Program { cols, patterns, acts: builder.acts, registers: builder.registers }, reads)
+}
+
+struct Builder<'a> {
+    nodes: &'a Nodes,
+    groups: &'a Groups,
+    root: NodeId,
+    cols: Option<usize>,
+    operands: Vec<(NodeId, Pattern)>,
+    acts: Vec<(Act, usize)>,
+    free: Vec<usize>,
+    registers: usize,
+}
+
+impl Builder<'_> {
+    /// Emits the instructions of an absorbed node (or the root). Chains are short, so recursion is shallow.
+    fn node(&mut self, id: NodeId) -> Source {
+        let inputs = self.nodes.inputs(id);
+        let a = self.source(inputs[0]);
+        let act = match self.nodes.node(id).op {
+            Op::Unary(op) => Act::Unary(op, a),
+            Op::Binary(op) => {
+                let b = if inputs[1] == inputs[0] { a } else { self.source(inputs[1]) };
+                Act::Binary(op, a, b)
+            }
+            _ => unreachable!("only elementwise nodes are grouped"),
+        };
+        let to = self.register(id);
+        self.release(act);
+        self.acts.push((act, to));
+        Source::Register(to)
+    }
+
+    fn source(&mut self, id: NodeId) -> Source {
+        if self.groups.is_absorbed(id) {
+            return self.node(id);
+        }
+        if let Some(value) = self.nodes.node(id).constant() {
+            return Source::Number(value);
+        }
+        let operand = self.operand(id);
+        let known = self.operands.iter().position(|&o| o == operand);
+        Source::Operand(known.unwrap_or_else(|| {
+            self.operands.push(operand);
+            self.operands.len() - 1
+        }))
+    }
+
+    /// Reads through a broadcast if it repeats along rows or columns that the program agrees on.
+    fn operand(&mut self, id: NodeId) -> (NodeId, Pattern) {
+        let Op::Layout(Layout::Broadcast { to, axes }) = self.nodes.node(id).op else {
+            return (id, Pattern::Full);
+        };
+        let source = self.nodes.inputs(id)[0];
+        let (pattern, cols) = match to.around(axes) {
+            (1, _, 1) => return (source, Pattern::Scalar),
+            (1, _, inner) => (Pattern::Row, inner),
+            (_, len, 1) => (Pattern::Col, len),
+            _ => return (id, Pattern::Full),
+        };
+        if *self.cols.get_or_insert(cols) == cols { (source, pattern) } else { (id, Pattern::Full) }
+    }
+
+    /// A register for the value of `id`; the root's is the result itself.
+    fn register(&mut self, id: NodeId) -> usize {
+        if id == self.root {
+            return usize::MAX;
+        }
+        self.free.pop().unwrap_or_else(|| {
+            self.registers += 1;
+            self.registers - 1
+        })
+    }
+
+    fn release(&mut self, act: Act) {
+        let (a, b) = match act {
+            Act::Unary(_, a) => (a, None),
+            Act::Binary(_, a, b) => (a, (a != b).then_some(b)),
+        };
+        for source in [Some(a), b].into_iter().flatten() {
+            if let Source::Register(r) = source {
+                self.free.push(r);
+            }
+        }
+    }
+}
+
+impl Program {
+    /// How many operations are done for each element.
+    pub fn instructions(&self) -> usize {
+        self.acts.len()
+    }
+
+    /// How many numbers of scratch a run needs: the registers, and room for each operand that is spread out.
+    pub(super) fn scratch(&self) -> usize {
+        (self.registers + self.patterns.len()) * self.block_len()
+    }
+
+    /// Elements in a full block: whole rows if they fit, else part of one.
+    fn block_len(&self) -> usize {
+        if self.cols == 0 {
+            return 1;
+        }
+        if self.cols <= BLOCK { BLOCK / self.cols * self.cols } else { BLOCK }
+    }
+
+    /// Computes the whole result.
+    pub(crate) fn run<'a, T: Real>(
+        &self,
+        operand: &dyn Fn(usize) -> &'a [T],
+        shape: Shape,
+        out: &mut [T],
+        scratch: &mut [T],
+    ) {
+        debug_assert_eq!(out.len(), shape.len());
+        let block = self.block_len();
+        let (spread, registers) = scratch.split_at_mut(self.patterns.len() * block);
+        let mut start = 0;
+        while start < out.len() {
+            // A row longer than a block is taken in pieces that end with it.
+            let left_in_row = self.cols - start % self.cols;
+            let len = if self.cols > BLOCK { block.min(left_in_row) } else { block.min(out.len() - start) };
+            self.spread(operand, start, len, spread);
+            self.block(operand, start, spread, registers, &mut out[start..start + len]);
+            start += len;
+        }
+    }
+
+    /// Writes out the operands that repeat, for the block of `len` elements from `start`.
+    fn spread<'a, T: Real>(&self, operand: &dyn Fn(usize) -> &'a [T], start: usize, len: usize, spread: &mut [T]) {
+        let (block, cols) = (self.block_len(), self.cols);
+        for (i, (pattern, room)) in self.patterns.iter().zip(spread.chunks_exact_mut(block)).enumerate() {
+            let room = &mut room[..len];
+            match pattern {
+                Pattern::Full | Pattern::Scalar => {}
+                // Whole rows look the same in every block.
+                Pattern::Row if cols <= BLOCK && start > 0 => {}
+                Pattern::Row => {
+                    let column = start % cols;
+                    for row in room.chunks_mut(cols) {
+                        row.copy_from_slice(&operand(i)[column..column + row.len()]);
+                    }
+                }
+                Pattern::Col => {
+                    for (row, &value) in room.chunks_mut(cols).zip(&operand(i)[start / cols..]) {
+                        row.fill(value);
+                    }
+                }
+            }
+        }
+    }
+
+    fn block<'a, T: Real>(
+        &self,
+        operand: &dyn Fn(usize) -> &'a [T],
+        start: usize,
+        spread: &[T],
+        registers: &mut [T],
+        out: &mut [T],
+    ) {
+        let (block, len) = (self.block_len(), out.len());
+        let last = self.acts.len() - 1;
+        for (i, &(act, to)) in self.acts.iter().enumerate() {
+            let (below, rest) = registers.split_at_mut(if i == last { 0 } else { to * block });
+            let (target, above) = if i == last { (&mut *out, &*rest) } else {
+                let (target, above) = rest.split_at_mut(block);
+                (&mut target[..len], &*above)
+            };
+            let skipped = if i == last { 0 } else { to + 1 };
+            let read = |source| match source {
+                Source::Number(value) => Value::One(T::from_f64(value)),
+                Source::Operand(o) => match self.patterns[o] {
+                    Pattern::Full => Value::Many(&operand(o)[start..start + len]),
+                    Pattern::Scalar => Value::One(operand(o)[0]),
+                    Pattern::Row | Pattern::Col => Value::Many(&spread[o * block..][..len]),
+                },
+                Source::Register(r) if r < skipped => Value::Many(&below[r * block..][..len]),
+                Source::Register(r) => Value::Many(&above[(r - skipped) * block..][..len]),
+            };
+            match act {
+                Act::Unary(op, a) => match read(a) {
+                    Value::Many(a) => op.map(a, target),
+                    Value::One(a) => target.fill(op.value(a)),
+                },
+                Act::Binary(op, a, b) => match (read(a), read(b)) {
+                    (Value::Many(a), Value::Many(b)) => op.map(a, b, target),
+                    (Value::Many(a), Value::One(b)) => op.map_right(a, b, target),
+                    (Value::One(a), Value::Many(b)) => op.map_left(a, b, target),
+                    (Value::One(a), Value::One(b)) => target.fill(op.value(a, b)),
+                },
+            }
+        }
+    }
+
+    /// The chain in words, as the plan's table shows it.
+    pub(super) fn names(&self) -> String {
+        use crate::ops::Rule;
+        let name = |act: &Act| match act {
+            Act::Unary(op, _) => op.name(),
+            Act::Binary(op, ..) => op.name(),
+        };
+        self.acts.iter().map(|(act, _)| name(act)).collect::<Vec<_>>().join(" → ")
+    }
+}
+
+/// An operand of one instruction: a block of numbers, or one number for the whole block.
+enum Value<'a, T> {
+    Many(&'a [T]),
+    One(T),
+}

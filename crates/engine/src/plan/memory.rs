@@ -1,0 +1,201 @@
+//! A place for every value in one block.
+//!
+//! The outputs come first, in order and without gaps, so that the gradients of a flat block of parameters are a flat
+//! block themselves. Constants follow. The rest are slots: a value gets the smallest gap that it fits into, and gives
+//! it back after the last step that reads it.
+
+use super::lower::{Draft, holder};
+use super::{Place, Work};
+use crate::graph::{NodeId, Nodes};
+use crate::ops::{Op, Role};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::ops::Range;
+
+/// Whether memory of values that are read no more is used again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reuse {
+    Never,
+    WhenDead,
+}
+
+/// Slots start at multiples of this many numbers, a cache line of `f32`.
+const ALIGN: usize = 16;
+
+pub(super) struct Layout<'a> {
+    nodes: &'a Nodes,
+    reuse: Reuse,
+    places: HashMap<NodeId, Place>,
+    pub(super) outputs: Vec<Range<usize>>,
+    pub(super) constants: Vec<(Range<usize>, f64)>,
+    pub(super) size: usize,
+}
+
+impl Layout<'_> {
+    fn holder(&self, id: NodeId) -> NodeId {
+        match self.reuse {
+            Reuse::Never => id,
+            Reuse::WhenDead => holder(self.nodes, id),
+        }
+    }
+
+    /// Where the value of `id` lies.
+    pub(super) fn place(&self, id: NodeId) -> Place {
+        self.places[&self.holder(id)].clone()
+    }
+
+    /// Where `draft` writes.
+    pub(super) fn written(&self, draft: &Draft) -> Range<usize> {
+        match (draft.copies_to, self.place(draft.writes)) {
+            (Some(output), _) => self.outputs[output].clone(),
+            (None, Place::Arena(range)) => range,
+            (None, _) => unreachable!("inputs are not computed"),
+        }
+    }
+
+    pub(super) fn all_places(&self) -> impl Iterator<Item = (NodeId, Place)> + '_ {
+        self.places.iter().map(|(&id, place)| (id, place.clone()))
+    }
+}
+
+pub(super) fn arrange<'a>(nodes: &'a Nodes, outputs: &[NodeId], drafts: &[Draft], reuse: Reuse) -> Layout<'a> {
+    let mut layout =
+        Layout { nodes, reuse, places: HashMap::new(), outputs: Vec::new(), constants: Vec::new(), size: 0 };
+    place_leaves(nodes, &mut layout.places);
+    for &output in outputs {
+        let range = layout.size..layout.size + nodes.node(output).shape.len();
+        layout.size = range.end;
+        // The first output of a value is the value's own place; a second one, or a leaf, is copied to.
+        let held = layout.holder(output);
+        if !matches!(nodes.node(held).op, Op::Leaf(_)) {
+            layout.places.entry(held).or_insert(Place::Arena(range.clone()));
+        }
+        layout.outputs.push(range);
+    }
+    place_constants(drafts, &mut layout);
+    place_values(drafts, &mut layout);
+    layout
+}
+
+fn place_leaves(nodes: &Nodes, places: &mut HashMap<NodeId, Place>) {
+    let mut start = 0;
+    for id in nodes.leaves(Role::Parameter) {
+        let end = start + nodes.node(id).shape.len();
+        places.insert(id, Place::Parameter(start..end));
+        start = end;
+    }
+    for (position, id) in nodes.leaves(Role::Data).enumerate() {
+        places.insert(id, Place::Input(position, 0..nodes.node(id).shape.len()));
+    }
+}
+
+/// Constants that steps read from memory. Those inside fused programs are written into the program.
+fn place_constants(drafts: &[Draft], layout: &mut Layout<'_>) {
+    for draft in drafts {
+        for &read in &draft.reads {
+            let held = layout.holder(read);
+            if let Some(value) = layout.nodes.node(held).constant() {
+                let start = layout.size.next_multiple_of(ALIGN);
+                let range = start..start + layout.nodes.node(held).shape.len();
+                if let Entry::Vacant(place) = layout.places.entry(held) {
+                    place.insert(Place::Arena(range.clone()));
+                    layout.size = range.end;
+                    layout.constants.push((range, value));
+                }
+            }
+        }
+    }
+}
+
+fn place_values(drafts: &[Draft], layout: &mut Layout<'_>) {
+    let mut last_read = HashMap::new();
+    for (step, draft) in drafts.iter().enumerate() {
+        for &read in &draft.reads {
+            last_read.insert(layout.holder(read), step);
+        }
+    }
+    let mut slots = Slots { start: layout.size.next_multiple_of(ALIGN), gaps: Vec::new() };
+    let mut end = slots.start;
+    let mut is_slot: HashMap<NodeId, Range<usize>> = HashMap::new();
+    for (step, draft) in drafts.iter().enumerate() {
+        if matches!(draft.work, Work::Copy) {
+            continue;
+        }
+        let len = layout.nodes.node(draft.writes).shape.len();
+        if let Entry::Vacant(place) = layout.places.entry(draft.writes) {
+            let range = slots.take(len);
+            end = end.max(range.end);
+            place.insert(Place::Arena(range.start..range.start + len));
+            is_slot.insert(draft.writes, range);
+        }
+        if layout.reuse == Reuse::WhenDead {
+            for &read in &draft.reads {
+                let held = layout.holder(read);
+                if last_read[&held] == step {
+                    if let Some(range) = is_slot.remove(&held) {
+                        slots.give_back(range);
+                    }
+                }
+            }
+        }
+    }
+    layout.size = end;
+}
+
+/// The free gaps of the arena, in order; beyond `start` all is free.
+struct Slots {
+    start: usize,
+    gaps: Vec<Range<usize>>,
+}
+
+impl Slots {
+    /// The smallest gap that is large enough, or new room at the end.
+    fn take(&mut self, len: usize) -> Range<usize> {
+        let len = len.max(1).next_multiple_of(ALIGN);
+        let fitting = self.gaps.iter().enumerate().filter(|(_, gap)| gap.len() >= len);
+        if let Some((at, _)) = fitting.min_by_key(|(_, gap)| gap.len()) {
+            let gap = &mut self.gaps[at];
+            let range = gap.start..gap.start + len;
+            gap.start = range.end;
+            if gap.start == gap.end {
+                self.gaps.remove(at);
+            }
+            return range;
+        }
+        // A gap at the very end grows instead of lying idle.
+        let start = match self.gaps.last() {
+            Some(gap) if gap.end == self.start => self.gaps.pop().map_or(self.start, |gap| gap.start),
+            _ => self.start,
+        };
+        self.start = start + len;
+        start..self.start
+    }
+
+    fn give_back(&mut self, range: Range<usize>) {
+        let at = self.gaps.partition_point(|gap| gap.start < range.start);
+        self.gaps.insert(at, range);
+        if at + 1 < self.gaps.len() && self.gaps[at].end == self.gaps[at + 1].start {
+            self.gaps[at].end = self.gaps.remove(at + 1).end;
+        }
+        if at > 0 && self.gaps[at - 1].end == self.gaps[at].start {
+            self.gaps[at - 1].end = self.gaps.remove(at).end;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_are_joined_and_used_again() {
+        let mut slots = Slots { start: 0, gaps: Vec::new() };
+        let (a, b, c) = (slots.take(16), slots.take(30), slots.take(16));
+        assert_eq!((a.clone(), b.clone(), c.clone()), (0..16, 16..48, 48..64));
+        slots.give_back(a);
+        slots.give_back(b);
+        assert_eq!(slots.take(48), 0..48);
+        slots.give_back(c);
+        assert_eq!(slots.take(32), 48..80);
+    }
+}

@@ -1,0 +1,205 @@
+//! From a graph to a list of steps over one block of memory.
+//!
+//! [`simplify`] rewrites the live nodes, [`lower`] groups them into steps (with [`fuse`] for elementwise chains),
+//! [`memory`] gives each value a place, and [`print`](mod@print) shows the result as a table. A transparent plan skips the
+//! first and the grouping and never reuses memory: every value of the graph can be read after a run.
+
+mod fuse;
+mod lower;
+mod memory;
+mod print;
+mod simplify;
+
+pub use fuse::Program;
+
+use crate::error::EngineError;
+use crate::expr::Expr;
+use crate::graph::{Graph, NodeId, Nodes};
+use crate::ops::{Op, Role};
+use crate::shape::Shape;
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// Where a value lies during a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In the session's own block.
+    Arena(Range<usize>),
+    /// In the flat block of parameters.
+    Parameter(Range<usize>),
+    /// In the slice given for the input at this position.
+    Input(usize, Range<usize>),
+}
+
+/// What a step does.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// One operation.
+    Op(Op),
+    /// A chain of elementwise operations in one pass over memory.
+    Fused(Program),
+    /// The value of the only operand, once more.
+    Copy,
+}
+
+/// One line of the plan.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What is done.
+    pub work: Work,
+    /// The places read, in the order of the arguments.
+    pub reads: Vec<Place>,
+    /// The shapes read.
+    pub shapes: Vec<Shape>,
+    /// The range of the arena written.
+    pub write: Range<usize>,
+    /// The shape written.
+    pub shape: Shape,
+    /// The node of the graph whose value this is.
+    pub node: NodeId,
+    /// Floating-point operations.
+    pub cost: u64,
+}
+
+/// A named piece of the parameters or one of the inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment {
+    /// The name given in the graph.
+    pub name: String,
+    /// Its shape.
+    pub shape: Shape,
+    /// Where it lies in the flat block; for an input, from 0.
+    pub range: Range<usize>,
+}
+
+/// A graph made ready to run: a list of steps over one block of memory.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) constants: Vec<(Range<usize>, f64)>,
+    pub(crate) arena: usize,
+    pub(crate) scratch: [usize; 2],
+    pub(crate) parameters: Vec<Segment>,
+    pub(crate) inputs: Vec<Segment>,
+    pub(crate) outputs: Vec<Range<usize>>,
+    pub(crate) labels: Vec<String>,
+    /// Where each node's value lies; empty unless transparent.
+    pub(crate) places: HashMap<NodeId, Place>,
+}
+
+impl Plan {
+    /// Plans the computation of `outputs`: dead nodes dropped, common ones shared, elementwise chains fused, memory
+    /// reused. The outputs lie one after the other, in this order.
+    ///
+    /// # Errors
+    /// The first error made while the graph was written.
+    pub fn new(graph: &Graph, outputs: &[Expr<'_>]) -> Result<Self, EngineError> {
+        graph.checked()?;
+        let ids: Vec<NodeId> = outputs.iter().map(|o| o.id()).collect();
+        let simple = simplify::simplify(&graph.nodes(), &ids);
+        let drafts = lower::fused(&simple.nodes, &simple.outputs);
+        Ok(Self::assemble(&graph.nodes(), &simple, drafts, memory::Reuse::WhenDead))
+    }
+
+    /// Plans every node that `outputs` are computed from as a step of its own, with memory of its own, so that each
+    /// value can be read afterwards.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn transparent(graph: &Graph, outputs: &[Expr<'_>]) -> Result<Self, EngineError> {
+        graph.checked()?;
+        let ids: Vec<NodeId> = outputs.iter().map(|o| o.id()).collect();
+        let same = simplify::keep(&graph.nodes(), &ids);
+        let drafts = lower::one_by_one(&same.nodes, &same.outputs);
+        Ok(Self::assemble(&graph.nodes(), &same, drafts, memory::Reuse::Never))
+    }
+
+    fn assemble(
+        original: &Nodes,
+        simple: &simplify::Simplified,
+        drafts: Vec<lower::Draft>,
+        reuse: memory::Reuse,
+    ) -> Self {
+        let nodes = &simple.nodes;
+        let parameters = segments(nodes, Role::Parameter);
+        let inputs = segments(nodes, Role::Data);
+        let layout = memory::arrange(nodes, &simple.outputs, &drafts, reuse);
+        let mut scratch = [0, 0];
+        let mut steps = Vec::with_capacity(drafts.len());
+        let mut labels = Vec::new();
+        for draft in &drafts {
+            let shapes: Vec<Shape> = draft.reads.iter().map(|&r| nodes.node(r).shape).collect();
+            for (most, needed) in scratch.iter_mut().zip(draft.scratch(&shapes)) {
+                *most = needed.max(*most);
+            }
+            let node = nodes.node(draft.writes);
+            let origin = simple.origin[draft.writes.index()];
+            labels.push(original.label(origin));
+            steps.push(Step {
+                reads: draft.reads.iter().map(|&r| layout.place(r)).collect(),
+                write: layout.written(draft),
+                shape: node.shape,
+                node: origin,
+                cost: draft.cost(&shapes, node.shape),
+                work: draft.work.clone(),
+                shapes,
+            });
+        }
+        let places = match reuse {
+            memory::Reuse::Never => {
+                layout.all_places().map(|(id, place)| (simple.origin[id.index()], place)).collect()
+            }
+            memory::Reuse::WhenDead => HashMap::new(),
+        };
+        Self {
+            steps,
+            constants: layout.constants,
+            arena: layout.size,
+            scratch,
+            parameters,
+            inputs,
+            outputs: layout.outputs,
+            labels,
+            places,
+        }
+    }
+
+    /// The steps in the order they run.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The pieces of the flat block of parameters.
+    pub fn parameters(&self) -> &[Segment] {
+        &self.parameters
+    }
+
+    /// The inputs in the order that their values are given.
+    pub fn inputs(&self) -> &[Segment] {
+        &self.inputs
+    }
+
+    /// Floating-point operations of one run.
+    pub fn cost(&self) -> u64 {
+        self.steps.iter().map(|s| s.cost).sum()
+    }
+
+    /// How many numbers the arena holds.
+    pub fn arena_len(&self) -> usize {
+        self.arena
+    }
+}
+
+fn segments(nodes: &Nodes, role: Role) -> Vec<Segment> {
+    let mut start = 0;
+    let mut list = Vec::new();
+    for id in nodes.leaves(role) {
+        let shape = nodes.node(id).shape;
+        let range = start..start + shape.len();
+        if role == Role::Parameter {
+            start = range.end;
+        }
+        list.push(Segment { name: nodes.label(id), shape, range });
+    }
+    list
+}

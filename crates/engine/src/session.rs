@@ -1,0 +1,173 @@
+//! Runs a plan.
+
+use crate::error::EngineError;
+use crate::expr::Expr;
+use crate::graph::{Graph, NodeId};
+use crate::ops::{IndexFault, Io, Op, Rule};
+use crate::plan::{Place, Plan, Segment, Step, Work};
+use chainrule_kernels::Real;
+
+/// The memory of a plan: runs it as often as wanted, without allocating after it is made.
+#[derive(Debug)]
+pub struct Session<T> {
+    plan: Plan,
+    arena: Vec<T>,
+    scratch: Vec<T>,
+}
+
+impl<T: Real> Session<T> {
+    /// Takes the memory that the plan needs.
+    ///
+    /// # Errors
+    /// An operation by index into an axis whose positions `T` cannot tell apart.
+    pub fn new(plan: Plan) -> Result<Self, EngineError> {
+        for step in &plan.steps {
+            if let Work::Op(Op::Index(op)) = step.work {
+                let size = op.axis_size(&step.shapes);
+                if size as f64 > T::MAX_INDEX {
+                    return Err(EngineError::IndexRange { op: op.name(), size, limit: T::MAX_INDEX });
+                }
+            }
+        }
+        let mut arena = vec![T::ZERO; plan.arena];
+        for (range, value) in &plan.constants {
+            arena[range.clone()].fill(T::from_f64(*value));
+        }
+        let [single, double] = plan.scratch;
+        let scratch = vec![T::ZERO; if size_of::<T>() == size_of::<f32>() { single } else { double }];
+        Ok(Self { plan, arena, scratch })
+    }
+
+    /// The plan that is run.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Computes all outputs from the flat block of parameters and the inputs, in the order of [`Plan::inputs`].
+    ///
+    /// # Errors
+    /// A block or an input of the wrong length, or an index outside its axis.
+    pub fn run(&mut self, parameters: &[T], inputs: &[&[T]]) -> Result<(), EngineError> {
+        self.check_lengths(parameters, inputs)?;
+        let Self { plan, arena, scratch } = self;
+        for (position, step) in plan.steps.iter().enumerate() {
+            run_step(step, arena, scratch, parameters, inputs).map_err(|fault| EngineError::Index {
+                op: if let Work::Op(op) = step.work { op.name() } else { "" },
+                name: plan.labels[position].clone(),
+                index: fault.index,
+                size: fault.size,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn check_lengths(&self, parameters: &[T], inputs: &[&[T]]) -> Result<(), EngineError> {
+        let plan = &self.plan;
+        let wrong = |segment: &Segment, found| EngineError::InputLength {
+            name: segment.name.clone(),
+            shape: segment.shape,
+            found,
+        };
+        let total = plan.parameters.last().map_or(0, |s| s.range.end);
+        if parameters.len() != total {
+            let whole = crate::Shape::new(&[total]).unwrap_or_default();
+            let name = "the block of parameters".to_owned();
+            return Err(EngineError::InputLength { name, shape: whole, found: parameters.len() });
+        }
+        if inputs.len() > plan.inputs.len() {
+            return Err(EngineError::UnknownInput { index: plan.inputs.len(), count: plan.inputs.len() });
+        }
+        for (position, segment) in plan.inputs.iter().enumerate() {
+            match inputs.get(position) {
+                None => {
+                    return Err(EngineError::MissingInput { name: segment.name.clone(), shape: segment.shape });
+                }
+                Some(value) if value.len() != segment.shape.len() => return Err(wrong(segment, value.len())),
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The output at a position, as the last run left it.
+    pub fn output(&self, position: usize) -> &[T] {
+        &self.arena[self.plan.outputs[position].clone()]
+    }
+
+    /// The outputs at these positions, which lie one after the other, as one slice.
+    pub fn outputs(&self, positions: std::ops::Range<usize>) -> &[T] {
+        let ranges = &self.plan.outputs[positions];
+        match (ranges.first(), ranges.last()) {
+            (Some(first), Some(last)) => &self.arena[first.start..last.end],
+            _ => &[],
+        }
+    }
+
+    /// The outputs at these positions, to be changed in place (for clipping, say).
+    pub fn outputs_mut(&mut self, positions: std::ops::Range<usize>) -> &mut [T] {
+        let ranges = &self.plan.outputs[positions];
+        match (ranges.first(), ranges.last()) {
+            (Some(first), Some(last)) => &mut self.arena[first.start..last.end],
+            _ => &mut [],
+        }
+    }
+
+    /// The value of any node of a transparent plan; `None` for inputs, parameters, and nodes outside the plan.
+    pub fn value(&self, node: NodeId) -> Option<&[T]> {
+        match self.plan.places.get(&node) {
+            Some(Place::Arena(range)) => Some(&self.arena[range.clone()]),
+            _ => None,
+        }
+    }
+
+    /// The first node in the order of the graph whose value is not finite, if the plan is transparent.
+    pub fn first_non_finite(&self) -> Option<NodeId> {
+        let bad = |step: &&Step| self.arena[step.write.clone()].iter().any(|v| !v.is_finite());
+        self.plan.steps.iter().find(bad).map(|step| step.node)
+    }
+}
+
+fn run_step<T: Real>(
+    step: &Step,
+    arena: &mut [T],
+    scratch: &mut [T],
+    parameters: &[T],
+    inputs: &[&[T]],
+) -> Result<(), IndexFault> {
+    // What is written lies apart from all that is read, so the arena splits in three.
+    let (below, rest) = arena.split_at_mut(step.write.start);
+    let (out, above) = rest.split_at_mut(step.write.len());
+    let (below, above) = (&*below, &*above);
+    let read = |position: usize| match &step.reads[position] {
+        Place::Arena(range) if range.end <= step.write.start => &below[range.clone()],
+        Place::Arena(range) => &above[range.start - step.write.end..range.end - step.write.end],
+        Place::Parameter(range) => &parameters[range.clone()],
+        Place::Input(position, range) => &inputs[*position][range.clone()],
+    };
+    match &step.work {
+        Work::Op(op) => op.forward(Io { inputs: &read, shapes: &step.shapes, out, shape: step.shape, scratch }),
+        Work::Fused(program) => {
+            program.run(&read, step.shape, out, scratch);
+            Ok(())
+        }
+        Work::Copy => {
+            out.copy_from_slice(read(0));
+            Ok(())
+        }
+    }
+}
+
+impl Graph {
+    /// Plans, runs once in `f64`, and returns the outputs: for small graphs and tests. Parameters count as inputs
+    /// that come after the others.
+    ///
+    /// # Errors
+    /// As [`Plan::new`] and [`Session::run`].
+    pub fn evaluate(&self, outputs: &[Expr<'_>], inputs: &[&[f64]]) -> Result<Vec<Vec<f64>>, EngineError> {
+        let mut session = Session::new(Plan::new(self, outputs)?)?;
+        let data = session.plan().inputs.len().min(inputs.len());
+        let parameters = inputs[data..].concat();
+        session.run(&parameters, &inputs[..data])?;
+        Ok((0..outputs.len()).map(|i| session.output(i).to_vec()).collect())
+    }
+}

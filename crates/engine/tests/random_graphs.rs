@@ -1,0 +1,90 @@
+//! Random graphs: the plan computes what the transparent run computes, and the gradient is the finite difference.
+
+mod common;
+
+use chainrule_engine::{Arith, Expr, Graph, Plan, Session, check};
+use proptest::prelude::*;
+
+/// A graph over two matrices, a row, a scalar and a parameter, grown by `steps` random operations on values so far.
+fn grow<'g>(g: &'g Graph, rows: usize, cols: usize, steps: usize, dice: &mut dyn FnMut(usize) -> usize) -> Expr<'g> {
+    let mut values = vec![
+        g.input("x", &[rows, cols]),
+        g.input("y", &[cols, rows]),
+        g.input("row", &[cols]),
+        g.input("s", &[]),
+        g.parameter("w", &[cols, cols]),
+    ];
+    for _ in 0..steps {
+        let a = values[dice(values.len())];
+        let b = values[dice(values.len())];
+        values.push(operate(a, b, dice));
+    }
+    let parts: Vec<Expr<'g>> = values.iter().skip(5).map(|v| v.mean_all()).collect();
+    parts.into_iter().reduce(|sum, part| sum + part).unwrap_or(values[3])
+}
+
+/// One operation, smooth and bounded so that chains stay in range; `tanh` where the shapes do not fit.
+fn operate<'g>(a: Expr<'g>, b: Expr<'g>, dice: &mut dyn FnMut(usize) -> usize) -> Expr<'g> {
+    let fits = |a: Expr<'_>, b: Expr<'_>| {
+        let (a, b): (Vec<_>, Vec<_>) = (a.shape().sizes().collect(), b.shape().sizes().collect());
+        a.iter().rev().zip(b.iter().rev()).all(|(l, r)| l == r || *l == 1 || *r == 1)
+    };
+    let rank = a.shape().rank();
+    match dice(14) {
+        0 if fits(a, b) => (a + b) * 0.5,
+        1 if fits(a, b) => a.tanh() * b.sigmoid(),
+        2 if fits(a, b) => a.sigmoid() / (b.tanh() + 2.0),
+        3 if fits(a, b) => a.sin() - b,
+        4 if rank == 2 && b.shape().rank() == 2 && a.size(1) == b.size(0) => a.matmul(b).tanh(),
+        5 if rank > 0 => a.softmax(dice(rank)),
+        6 if rank > 0 => a.sum(&[dice(rank)]).tanh(),
+        7 if rank > 0 => a.log_sum_exp(&[dice(rank)]).tanh(),
+        8 if rank == 2 => a.transpose(&[1, 0]),
+        9 => a.reshape(&[a.shape().len()]),
+        10 if rank > 0 => a.slice(dice(rank), 0, 1),
+        11 if rank > 0 && a.shape() == b.shape() => Expr::concat(&[a, b], dice(rank)).tanh(),
+        12 => a.gelu() * 0.5 + a.softplus(),
+        _ => (-a).tanh(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn planned_is_transparent_and_gradients_are_differences(
+        seed: u64, rows in 1usize..5, cols in 1usize..5, steps in 1usize..25,
+    ) {
+        let mut dice = common::dice(seed);
+        let g = Graph::new();
+        let top = grow(&g, rows, cols, steps, &mut dice);
+        let leaf = |i: usize| g.expr(g.nodes().leaves(chainrule_engine::ops::Role::Data).nth(i).unwrap());
+        let w = g.expr(g.nodes().leaves(chainrule_engine::ops::Role::Parameter).next().unwrap());
+        let wrt = [leaf(0), leaf(1), leaf(2), leaf(3), w];
+        let mut outputs = g.gradients(top, &wrt).unwrap();
+        outputs.push(top);
+
+        let mut number = || dice(2001) as f64 / 1000.0 - 1.0;
+        let mut values = |n: usize| (0..n).map(|_| number()).collect::<Vec<f64>>();
+        let inputs = [values(rows * cols), values(cols * rows), values(cols), values(1)];
+        let parameters = values(cols * cols);
+        let slices: Vec<&[f64]> = inputs.iter().map(Vec::as_slice).collect();
+
+        let mut planned = Session::<f64>::new(Plan::new(&g, &outputs).unwrap()).unwrap();
+        let mut transparent = Session::<f64>::new(Plan::transparent(&g, &outputs).unwrap()).unwrap();
+        // Twice, so that what a first run leaves behind would show.
+        for _ in 0..2 {
+            planned.run(&parameters, &slices).unwrap();
+            transparent.run(&parameters, &slices).unwrap();
+        }
+        for i in 0..outputs.len() {
+            for (p, t) in planned.output(i).iter().zip(transparent.output(i)) {
+                prop_assert!((p - t).abs() <= 1e-12 * (1.0 + t.abs()), "output {i}: {p} against {t}\n{}", planned.plan());
+            }
+        }
+        prop_assert!(planned.plan().arena_len() <= transparent.plan().arena_len());
+
+        let compared = check::gradients(&g, top, &wrt, &parameters, &inputs).unwrap();
+        prop_assert!(check::worst(&compared) < 1e-6, "{compared:?}");
+    }
+}
