@@ -6,7 +6,8 @@ use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
 /// A floating-point number: `f32` for training, `f64` for checks and explanations.
 pub trait Real:
-    Copy
+    crate::gemm::lanes::Element
+    + Copy
     + Send
     + Sync
     + 'static

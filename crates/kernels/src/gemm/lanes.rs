@@ -1,0 +1,72 @@
+//! The few vector operations that the product needs, for `f32` and `f64` alike.
+//!
+//! pulp names its operations after the element (`mul_add_f32s`, `mul_add_f64s`); this trait takes the name away so
+//! that packing and tiles are written once.
+
+use pulp::Simd;
+use pulp::bytemuck::Pod;
+
+/// A number that pulp has vectors of.
+pub trait Element: Pod {
+    /// One vector register full.
+    type Vector<S: Simd>: Pod;
+
+    /// How many numbers fit in a vector of `S`.
+    fn lanes<S: Simd>() -> usize {
+        size_of::<Self::Vector<S>>() / size_of::<Self>()
+    }
+    /// `x` in every lane.
+    fn splat<S: Simd>(simd: S, x: Self) -> Self::Vector<S>;
+    /// `a · b`.
+    fn times<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// `a + b`.
+    fn plus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// `a · b + c`, rounded once; a library call per lane where the processor has no such instruction.
+    fn times_plus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>, c: Self::Vector<S>) -> Self::Vector<S>;
+    /// The sum of the lanes, in an order that depends on the number of lanes only.
+    fn total<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;
+    /// The whole vectors in `slice`, from its start.
+    fn vectors<S: Simd>(slice: &[Self]) -> &[Self::Vector<S>];
+    /// The whole vectors in `slice`, from its start, to write.
+    fn vectors_mut<S: Simd>(slice: &mut [Self]) -> &mut [Self::Vector<S>];
+}
+
+macro_rules! element {
+    ($float:ident, $vector:ident, $splat:ident, $mul:ident, $add:ident, $mul_add:ident, $total:ident, $as:ident, $as_mut:ident) => {
+        impl Element for $float {
+            type Vector<S: Simd> = S::$vector;
+
+            #[inline(always)]
+            fn splat<S: Simd>(simd: S, x: Self) -> S::$vector {
+                simd.$splat(x)
+            }
+            #[inline(always)]
+            fn times<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$mul(a, b)
+            }
+            #[inline(always)]
+            fn plus<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$add(a, b)
+            }
+            #[inline(always)]
+            fn times_plus<S: Simd>(simd: S, a: S::$vector, b: S::$vector, c: S::$vector) -> S::$vector {
+                simd.$mul_add(a, b, c)
+            }
+            #[inline(always)]
+            fn total<S: Simd>(simd: S, a: S::$vector) -> Self {
+                simd.$total(a)
+            }
+            #[inline(always)]
+            fn vectors<S: Simd>(slice: &[Self]) -> &[S::$vector] {
+                S::$as(slice).0
+            }
+            #[inline(always)]
+            fn vectors_mut<S: Simd>(slice: &mut [Self]) -> &mut [S::$vector] {
+                S::$as_mut(slice).0
+            }
+        }
+    };
+}
+
+element!(f32, f32s, splat_f32s, mul_f32s, add_f32s, mul_add_f32s, reduce_sum_f32s, as_simd_f32s, as_mut_simd_f32s);
+element!(f64, f64s, splat_f64s, mul_f64s, add_f64s, mul_add_f64s, reduce_sum_f64s, as_simd_f64s, as_mut_simd_f64s);

@@ -1,0 +1,115 @@
+//! Which vector instructions to use, and how many rows a register tile has with them.
+//!
+//! A tile of `rows` rows and two vectors keeps `2 · rows` sums in registers, next to two vectors of `b` and one of
+//! `a`. With 16 registers that makes 6 rows. With 32 it could be 14, but from 10 rows on LLVM no longer unrolls the
+//! tile, and its sums go to memory; 9 rows are enough to keep both multipliers of a core busy.
+
+use super::lanes::Element;
+use pulp::{Scalar128b, Simd};
+
+/// The most rows a tile has on any machine.
+pub(super) const MAX_ROWS: usize = 9;
+
+/// A set of vector instructions that this processor has.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Machine {
+    /// 32 registers of 512 bits.
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    Avx512(pulp::x86::V4),
+    /// 16 registers of 256 bits.
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    Avx2(pulp::x86::V3),
+    /// 32 registers of 128 bits.
+    #[cfg(target_arch = "aarch64")]
+    Neon(pulp::aarch64::Neon),
+    /// Four numbers at a time in plain code, with separate multiplication and addition: a fused one would be a
+    /// library call.
+    Portable,
+}
+
+impl Machine {
+    /// The widest of this processor.
+    #[inline]
+    pub(super) fn best() -> Self {
+        match pulp::Arch::new() {
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            pulp::Arch::V4(simd) => Self::Avx512(simd),
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            pulp::Arch::V3(simd) => Self::Avx2(simd),
+            #[cfg(target_arch = "aarch64")]
+            pulp::Arch::Neon(simd) => Self::Neon(simd),
+            _ => Self::Portable,
+        }
+    }
+
+    /// All that this processor has.
+    #[cfg(test)]
+    pub(super) fn all() -> Vec<Self> {
+        let mut all = vec![Self::Portable];
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        {
+            all.extend(pulp::x86::V3::try_new().map(Self::Avx2));
+            all.extend(pulp::x86::V4::try_new().map(Self::Avx512));
+        }
+        #[cfg(target_arch = "aarch64")]
+        all.extend(pulp::aarch64::Neon::try_new().map(Self::Neon));
+        all
+    }
+
+    /// Rows of the largest register tile.
+    pub(super) fn rows(self) -> usize {
+        match self {
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Self::Avx512(_) => MAX_ROWS,
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Self::Avx2(_) => 6,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) => MAX_ROWS,
+            Self::Portable => 4,
+        }
+    }
+
+    /// Numbers in a vector.
+    pub(super) fn lanes<T: Element>(self) -> usize {
+        match self {
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Self::Avx512(_) => T::lanes::<pulp::x86::V4>(),
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Self::Avx2(_) => T::lanes::<pulp::x86::V3>(),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) => T::lanes::<pulp::aarch64::Neon>(),
+            Self::Portable => T::lanes::<Scalar128b>(),
+        }
+    }
+
+    /// Runs `job` compiled for these instructions.
+    #[inline(always)]
+    pub(super) fn run(self, job: impl Job) {
+        match self {
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Self::Avx512(simd) => Simd::vectorize(simd, With::<_, true>(job)),
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Self::Avx2(simd) => Simd::vectorize(simd, With::<_, true>(job)),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(simd) => Simd::vectorize(simd, With::<_, true>(job)),
+            Self::Portable => job.run::<_, false>(Scalar128b),
+        }
+    }
+}
+
+/// Work to be compiled once per instruction set; `FUSED` says whether it multiplies and adds in one instruction.
+pub(super) trait Job {
+    /// Does the work; must be `#[inline(always)]`.
+    fn run<S: Simd, const FUSED: bool>(self, simd: S);
+}
+
+struct With<J, const FUSED: bool>(J);
+
+impl<J: Job, const FUSED: bool> pulp::WithSimd for With<J, FUSED> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.0.run::<S, FUSED>(simd);
+    }
+}
