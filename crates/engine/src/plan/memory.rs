@@ -131,10 +131,10 @@ fn place_values(drafts: &[Draft], layout: &mut Layout<'_>) {
         if layout.reuse == Reuse::WhenDead {
             for &read in &draft.reads {
                 let held = layout.holder(read);
-                if last_read[&held] == step {
-                    if let Some(range) = is_slot.remove(&held) {
-                        slots.give_back(range);
-                    }
+                if last_read[&held] == step
+                    && let Some(range) = is_slot.remove(&held)
+                {
+                    slots.give_back(range);
                 }
             }
         }

@@ -5,6 +5,7 @@
 //! the same way whoever computes it.
 
 use super::MatRef;
+use super::dots::{self, Dots};
 use super::machine::{MAX_ROWS, Machine};
 use super::micro::{Band, Left, Right};
 use super::pack;
@@ -39,16 +40,18 @@ impl<T: Real> Product<'_, T> {
     /// All blocks, one after the other.
     pub(super) fn run(&self, c: &mut [T], scratch: &mut [T]) {
         let plan = &self.plan;
+        if plan.as_dots(&self.a, &self.b) {
+            return self.run_dots(c);
+        }
         let (left, rest) = scratch.split_at_mut(plan.left_len());
         let (right, edge) = rest.split_at_mut(plan.right_len());
         let edge = &mut edge[..plan.edge_len()];
         let packs_left = plan.packs_left(&self.a);
         let packs_right = plan.packs_right(&self.b);
         if !packs_right {
-            let (at, width) = plan.last_panel();
-            pack::right(self.b, plan.edge(), at..plan.n, width, edge);
+            pack::right(self.b, plan.edge..plan.k, plan.last..plan.n, plan.last_width, edge);
         }
-        let columns = if packs_right { plan.columns } else { plan.panels() * plan.width };
+        let columns = if packs_right { plan.columns } else { plan.n };
         for depth in blocks(0..plan.k, plan.depth) {
             if packs_left {
                 self.pack_left(&depth, left);
@@ -70,6 +73,15 @@ impl<T: Real> Product<'_, T> {
         }
     }
 
+    /// All of a product of few rows with a transposed matrix.
+    fn run_dots(&self, c: &mut [T]) {
+        let Self { machine, plan, alpha, a, b, beta } = *self;
+        let grain = plan.grain(plan.m * plan.k * dots::COLUMNS);
+        share_columns(row_slices(c, plan.n, &(0..plan.n)), plan.m, dots::COLUMNS, 0, grain, &|first, c| {
+            machine.run(Dots { a, b, first, c, alpha, beta });
+        });
+    }
+
     fn pack_left(&self, depth: &Range<usize>, left: &mut [T]) {
         let plan = &self.plan;
         let left = &mut left[..plan.m * depth.len()];
@@ -83,7 +95,8 @@ impl<T: Real> Product<'_, T> {
 
     fn pack_right(&self, depth: &Range<usize>, columns: &Range<usize>, right: &mut [T]) {
         let plan = &self.plan;
-        let len = columns.len().next_multiple_of(plan.lanes) * depth.len();
+        let to = if columns.end == plan.n { plan.last + plan.last_width } else { columns.end };
+        let len = (to - columns.start) * depth.len();
         let grain = plan.grain(plan.width * depth.len() * 8);
         share(&mut right[..len], plan.width * depth.len(), 0, grain, &|panel, out| {
             let from = columns.start + panel * plan.width;
@@ -97,39 +110,21 @@ impl<T: Real> Block<'_, T> {
     fn run(&self, c: &mut [T]) {
         let plan = &self.product.plan;
         if plan.by_columns() {
-            let mut rows = c.chunks_exact_mut(plan.n);
-            let rows: [&mut [T]; COLUMN_SPLIT_ROWS] =
-                std::array::from_fn(|_| rows.next().map_or(&mut [][..], |row| &mut row[self.columns.clone()]));
             let grain = plan.grain(plan.m * plan.width * self.depth.len());
-            self.share_columns(rows, 0, grain);
+            let rows = row_slices(c, plan.n, &self.columns);
+            share_columns(rows, plan.m, plan.width, 0, grain, &|first, c| {
+                for (band, c) in c.chunks_mut(plan.rows).enumerate() {
+                    self.band(band, first, c);
+                }
+            });
         } else {
             let grain = plan.grain(plan.rows * self.columns.len() * self.depth.len());
             share(c, plan.rows * plan.n, 0, grain, &|band, c| {
                 let count = c.len() / plan.n;
-                let mut rows = c.chunks_exact_mut(plan.n);
-                let mut rows: [&mut [T]; MAX_ROWS] =
-                    std::array::from_fn(|_| rows.next().map_or(&mut [][..], |row| &mut row[self.columns.clone()]));
+                let mut rows: [&mut [T]; MAX_ROWS] = row_slices(c, plan.n, &self.columns);
                 self.band(band, 0, &mut rows[..count]);
             });
         }
-    }
-
-    /// All bands of the columns that `rows` holds, `first` columns from the start of the block.
-    fn share_columns(&self, mut rows: [&mut [T]; COLUMN_SPLIT_ROWS], first: usize, grain: usize) {
-        let plan = &self.product.plan;
-        let panels = rows[0].len().div_ceil(plan.width);
-        if panels <= grain.max(1) || rayon::current_num_threads() == 1 {
-            for (band, rows) in rows[..plan.m].chunks_mut(plan.rows).enumerate() {
-                self.band(band, first, rows);
-            }
-            return;
-        }
-        let middle = panels / 2 * plan.width;
-        let mut right: [&mut [T]; COLUMN_SPLIT_ROWS] = std::array::from_fn(|_| &mut [][..]);
-        for (left, right) in rows.iter_mut().zip(&mut right).take(plan.m) {
-            (*left, *right) = std::mem::take(left).split_at_mut(middle);
-        }
-        rayon::join(|| self.share_columns(rows, first, grain), || self.share_columns(right, first + middle, grain));
     }
 
     /// One band; `c` holds its rows from `first` columns after the start of the block.
@@ -145,14 +140,13 @@ impl<T: Real> Block<'_, T> {
             Left::Columns { data: &a.data[self.depth.start * a.col_stride + row..], stride: a.col_stride }
         };
         let right = if self.right.is_empty() {
-            let edge = plan.edge();
-            let (whole, skipped) =
-                (edge.start.clamp(self.depth.start, self.depth.end), self.depth.start.max(edge.start));
+            let whole = plan.edge.clamp(self.depth.start, self.depth.end) - self.depth.start;
+            let skipped = self.depth.start.saturating_sub(plan.edge);
             Right::InPlace {
                 data: &b.data[self.depth.start * plan.n..],
                 stride: plan.n,
-                whole: whole - self.depth.start,
-                edge: &self.edge[(skipped - edge.start) * plan.last_panel().1..],
+                whole,
+                edge: &self.edge[skipped * plan.last_width..],
             }
         } else {
             Right::Packed(self.right)
@@ -181,4 +175,36 @@ fn share<T: Real>(data: &mut [T], size: usize, first: usize, grain: usize, f: &(
     let middle = pieces / 2;
     let (left, right) = data.split_at_mut(middle * size);
     rayon::join(|| share(left, size, first, grain, f), || share(right, size, first + middle, grain, f));
+}
+
+/// The columns `columns` of each row of `c`; empty slices after the last row.
+fn row_slices<'c, T, const N: usize>(c: &'c mut [T], n: usize, columns: &Range<usize>) -> [&'c mut [T]; N] {
+    let mut rows = c.chunks_exact_mut(n);
+    std::array::from_fn(|_| rows.next().map_or(&mut [][..], |row| &mut row[columns.clone()]))
+}
+
+/// Calls `f(first, columns)` for ranges of the columns of the first `m` rows, cut at multiples of `width`, on several
+/// threads where there are more than `grain` such pieces; `first` counts from the start of the slices given here.
+fn share_columns<T: Real>(
+    mut rows: [&mut [T]; COLUMN_SPLIT_ROWS],
+    m: usize,
+    width: usize,
+    first: usize,
+    grain: usize,
+    f: &(impl Fn(usize, &mut [&mut [T]]) + Sync),
+) {
+    let pieces = rows[0].len().div_ceil(width);
+    if pieces <= grain.max(1) || rayon::current_num_threads() == 1 {
+        f(first, &mut rows[..m]);
+        return;
+    }
+    let middle = pieces / 2 * width;
+    let mut right: [&mut [T]; COLUMN_SPLIT_ROWS] = std::array::from_fn(|_| &mut [][..]);
+    for (left, right) in rows.iter_mut().zip(&mut right).take(m) {
+        (*left, *right) = std::mem::take(left).split_at_mut(middle);
+    }
+    rayon::join(
+        || share_columns(rows, m, width, first, grain, f),
+        || share_columns(right, m, width, first + middle, grain, f),
+    );
 }

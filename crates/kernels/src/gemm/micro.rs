@@ -163,10 +163,10 @@ impl<'x, T: Real> Band<'x, '_, T> {
                 let row = T::vectors::<S>(&part.data[p * part.stride..][..VECTORS * T::lanes::<S>()]);
                 let b: [T::Vector<S>; VECTORS] = from_fn(|v| row[v]);
                 let a = left(step + p);
-                for i in 0..ROWS {
-                    let x = T::splat(simd, a.borrow()[i]);
-                    for v in 0..VECTORS {
-                        sums[i][v] = multiply_add::<T, S, FUSED>(simd, x, b[v], sums[i][v]);
+                for (sums, &x) in sums.iter_mut().zip(a.borrow()) {
+                    let x = T::splat(simd, x);
+                    for (sum, &y) in sums.iter_mut().zip(&b) {
+                        *sum = multiply_add::<T, S, FUSED>(simd, x, y, *sum);
                     }
                 }
             }
@@ -205,16 +205,24 @@ impl<'x, T: Real> Band<'x, '_, T> {
 /// As [`Band::store`] for a tile that sticks out of `c` on the right: by numbers, rounded in the same way.
 #[inline(never)]
 fn store_edge<T: Real>(c: &mut [&mut [T]], at: usize, width: usize, sums: &[T], alpha: T, beta: T) {
-    for (row, sums) in c.iter_mut().zip(sums.chunks_exact(width)) {
-        for (out, &sum) in row[at..].iter_mut().zip(sums) {
-            let scaled = alpha * sum;
-            *out = if beta == T::ZERO { scaled } else { scaled + beta * *out };
+    if beta == T::ZERO {
+        for (row, sums) in c.iter_mut().zip(sums.chunks_exact(width)) {
+            for (out, &sum) in row[at..].iter_mut().zip(sums) {
+                *out = alpha * sum;
+            }
+        }
+    } else {
+        for (row, sums) in c.iter_mut().zip(sums.chunks_exact(width)) {
+            for (out, &sum) in row[at..].iter_mut().zip(sums) {
+                *out = alpha * sum + beta * *out;
+            }
         }
     }
 }
 
+/// `a · b + sum`, in one instruction if `FUSED`.
 #[inline(always)]
-fn multiply_add<T: Real, S: Simd, const FUSED: bool>(
+pub(super) fn multiply_add<T: Real, S: Simd, const FUSED: bool>(
     simd: S,
     a: T::Vector<S>,
     b: T::Vector<S>,

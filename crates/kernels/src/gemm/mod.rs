@@ -1,14 +1,16 @@
 //! The matrix product, packed and blocked for the caches.
 //!
 //! `c` is cut into bands of at most 9 rows and panels of a few vectors of columns; a band and a panel meet in a tile
-//! whose sums stay in registers ([`micro`]). Steps of `k` come in blocks of 256, so that what a tile reads stays in
-//! the first cache, and panels in blocks that stay in the second ([`plan`]). Matrices whose rows are far apart are
-//! copied first in the order of reading ([`pack`]); small ones are read as they lie. ([`drive`] has the loops.) The
-//! structure is that of Van Zee and van de Geijn, "BLIS: A Framework for Rapidly Instantiating BLAS Functionality",
-//! ACM Transactions on Mathematical Software 41 (2015), with the roles of `a` and `b` as suits a row-major `c`.
+//! whose sums stay in registers (`micro`). Steps of `k` come in blocks of 256, so that what a tile reads stays in the
+//! first-level cache, and panels in blocks that stay in the second (`plan`). Matrices whose rows are far apart are
+//! copied first in the order of reading (`pack`), small ones are read as they lie, and a few rows times a transposed
+//! matrix are scalar products (`dots`); `drive` has the loops. The structure is that of Van Zee and van de Geijn,
+//! "BLIS: A Framework for Rapidly Instantiating BLAS Functionality", ACM Transactions on Mathematical Software 41
+//! (2015), with the roles of `a` and `b` as suits a row-major `c`.
 //!
 //! Existing crates for this product allocate their packing buffers at each call; here the caller lends them.
 
+mod dots;
 mod drive;
 pub(crate) mod lanes;
 mod machine;
@@ -66,7 +68,7 @@ impl<'a, T: Real> MatRef<'a, T> {
 
 /// How many numbers of scratch [`gemm`] needs for `[m, k] · [k, n]` on this processor.
 pub fn gemm_scratch<T: Real>(m: usize, k: usize, n: usize) -> usize {
-    Plan::new::<T>(Machine::best(), m, k, n).scratch()
+    if m * k * n == 0 { 0 } else { Plan::new::<T>(Machine::best(), m, k, n).scratch() }
 }
 
 /// `c ← alpha · a · b + beta · c` for `a` `[m, k]`, `b` `[k, n]` and a row-major `c` `[m, n]`.

@@ -1,10 +1,10 @@
 //! How a product is cut: decided by the shape, the layout and the instruction set, never by the number of threads.
 
 use super::MatRef;
+use super::dots;
 use super::machine::Machine;
 use super::micro::panel_vectors;
 use crate::Real;
-use std::ops::Range;
 
 /// Steps of `k` that a tile sums before `c` is touched: a packed panel of `b` this deep and the columns of `a` beside
 /// it fit the first-level cache.
@@ -32,12 +32,20 @@ pub(super) struct Plan {
     pub(super) m: usize,
     pub(super) k: usize,
     pub(super) n: usize,
-    /// Numbers in a vector.
-    pub(super) lanes: usize,
     /// Rows in a band of `c`; the last band may have fewer.
     pub(super) rows: usize,
+    /// Bands of rows in `c`.
+    bands: usize,
     /// Columns in a panel; the last panel may have fewer.
     pub(super) width: usize,
+    /// Panels of columns in `c`.
+    panels: usize,
+    /// The first column of the last panel.
+    pub(super) last: usize,
+    /// Columns in the last panel, in whole vectors.
+    pub(super) last_width: usize,
+    /// The first step of `k` at which the last panel, read in place, would leave `b`.
+    pub(super) edge: usize,
     /// Steps of `k` in a block; the last block may have fewer.
     pub(super) depth: usize,
     /// Columns in a block of packed panels.
@@ -45,22 +53,24 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// How to multiply `[m, k]` by `[k, n]`, none of them 0.
     pub(super) fn new<T: Real>(machine: Machine, m: usize, k: usize, n: usize) -> Self {
-        let even = |total: usize, most: usize| total.div_ceil(total.div_ceil(most).max(1)).max(1);
         let lanes = machine.lanes::<T>();
-        let rows = even(m, machine.rows());
+        let bands = m.div_ceil(machine.rows());
+        let rows = m.div_ceil(bands);
         let width = panel_vectors(rows) * lanes;
-        Self { m, k, n, lanes, rows, width, depth: even(k, DEPTH), columns: PANELS * width }
-    }
-
-    /// Bands of rows in `c`.
-    pub(super) fn bands(&self) -> usize {
-        self.m.div_ceil(self.rows)
-    }
-
-    /// Panels of columns in `c`.
-    pub(super) fn panels(&self) -> usize {
-        self.n.div_ceil(self.width)
+        let panels = n.div_ceil(width);
+        let last = (panels - 1) * width;
+        let last_width = (n - last).next_multiple_of(lanes);
+        let edge = if last + last_width <= n {
+            k
+        } else {
+            (k * n).checked_sub(last + last_width).map_or(0, |spare| spare / n + 1).min(k)
+        };
+        let depth = if k <= DEPTH { k } else { k.div_ceil(k.div_ceil(DEPTH)) };
+        // Rounding up may leave the last bands empty.
+        let bands = m.div_ceil(rows);
+        Self { m, k, n, rows, bands, width, panels, last, last_width, edge, depth, columns: PANELS * width }
     }
 
     /// Numbers in one block of packed `a`.
@@ -70,12 +80,12 @@ impl Plan {
 
     /// Numbers in one block of packed `b`.
     pub(super) fn right_len(&self) -> usize {
-        self.columns.min(self.n.next_multiple_of(self.lanes)) * self.depth
+        self.columns.min(self.last + self.last_width) * self.depth
     }
 
     /// Whether `a` is packed.
     pub(super) fn packs_left<T>(&self, a: &MatRef<'_, T>) -> bool {
-        if self.by_rows(a) { self.panels() > 1 } else { self.panels() > PANELS_IN_PLACE }
+        if self.by_rows(a) { self.panels > 1 } else { self.panels > PANELS_IN_PLACE }
     }
 
     /// Whether the rows of `a` are runs of numbers (else its columns are).
@@ -83,47 +93,40 @@ impl Plan {
         a.col_stride == 1 || self.k == 1
     }
 
+    /// Whether the product is computed as scalar products.
+    pub(super) fn as_dots<T>(&self, a: &MatRef<'_, T>, b: &MatRef<'_, T>) -> bool {
+        self.m <= dots::MAX_ROWS && self.k >= dots::MIN_DEPTH && a.col_stride == 1 && b.row_stride == 1 && self.n > 1
+    }
+
     /// Whether `b` is packed.
     pub(super) fn packs_right<T>(&self, b: &MatRef<'_, T>) -> bool {
         let row_major = b.col_stride == 1 || self.n == 1;
-        !row_major || (self.bands() > BANDS_IN_PLACE && self.panels() > 1)
-    }
-
-    /// The first column and the width, in whole vectors, of the last panel.
-    pub(super) fn last_panel(&self) -> (usize, usize) {
-        let at = (self.panels() - 1) * self.width;
-        (at, (self.n - at).next_multiple_of(self.lanes))
-    }
-
-    /// The steps of `k` at which the last panel, read in place, would leave `b`.
-    pub(super) fn edge(&self) -> Range<usize> {
-        let (at, width) = self.last_panel();
-        if at + width <= self.n {
-            return self.k..self.k;
-        }
-        let whole = (self.k * self.n).checked_sub(at + width).map_or(0, |spare| spare / self.n + 1);
-        whole.min(self.k)..self.k
+        !row_major || (self.bands > BANDS_IN_PLACE && self.panels > 1)
     }
 
     /// Numbers in the copy of the last rows of the last panel.
     pub(super) fn edge_len(&self) -> usize {
-        self.edge().len() * self.last_panel().1
+        (self.k - self.edge) * self.last_width
     }
 
     /// Numbers of scratch in all.
     pub(super) fn scratch(&self) -> usize {
-        if self.m * self.k * self.n == 0 { 0 } else { self.left_len() + self.right_len() + self.edge_len() }
+        self.left_len() + self.right_len() + self.edge_len()
+    }
+
+    /// Whether the product is large enough for threads to help.
+    fn shared(&self) -> bool {
+        self.m.saturating_mul(self.k).saturating_mul(self.n) >= PARALLEL
     }
 
     /// Whether threads take columns of `c` (else they take rows).
     pub(super) fn by_columns(&self) -> bool {
-        self.m <= COLUMN_SPLIT_ROWS && self.panels() >= self.bands()
+        self.shared() && self.m <= COLUMN_SPLIT_ROWS && self.panels >= self.bands
     }
 
     /// How many pieces of `work` multiplications each one thread takes at a time; all of them if the whole product is
     /// too small to share.
     pub(super) fn grain(&self, work: usize) -> usize {
-        let total = self.m.saturating_mul(self.k).saturating_mul(self.n);
-        if total < PARALLEL { usize::MAX } else { GRAIN.div_ceil(work.max(1)) }
+        if self.shared() { GRAIN.div_ceil(work.max(1)) } else { usize::MAX }
     }
 }

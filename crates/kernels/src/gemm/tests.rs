@@ -22,6 +22,11 @@ fn matrix<T: Real>(data: &[T], rows: usize, cols: usize, transposed: bool) -> Ma
     if transposed { MatRef::new(data, cols, rows).transposed() } else { MatRef::new(data, rows, cols) }
 }
 
+/// The scratch that `machine` needs.
+fn scratch_on<T: Real>(machine: Machine, m: usize, k: usize, n: usize) -> usize {
+    if m * k * n == 0 { 0 } else { Plan::new::<T>(machine, m, k, n).scratch() }
+}
+
 /// One product on every instruction set of this processor against the definition.
 fn check<T: Real>(m: usize, k: usize, n: usize, (ta, tb): (bool, bool), alpha: f64, beta: f64, epsilon: f64) {
     let (a, b, c) = (noise::<T>(m * k, 1), noise::<T>(k * n, 2), noise::<T>(m * n, 3));
@@ -35,7 +40,7 @@ fn check<T: Real>(m: usize, k: usize, n: usize, (ta, tb): (bool, bool), alpha: f
             got.fill(T::from_f64(f64::NAN));
         }
         // Scratch may hold anything.
-        let mut scratch = vec![T::from_f64(f64::NAN); Plan::new::<T>(machine, m, k, n).scratch()];
+        let mut scratch = vec![T::from_f64(f64::NAN); scratch_on::<T>(machine, m, k, n)];
         gemm_on(machine, alpha, a, b, beta, &mut got, &mut scratch);
         // Terms are at most 1, so errors add up like a random walk of k steps at worst times a small factor.
         let bound = epsilon * (8.0 + 4.0 * k as f64);
@@ -103,16 +108,18 @@ fn without_a_middle_dimension_only_beta_acts() {
 
 #[test]
 fn reading_past_a_row_does_not_leak_into_the_result() {
-    // The lanes beyond the last column read the next row, here NaN.
-    let b: Vec<f32> = (0..30).map(|i| if i / 3 % 2 == 0 { 1.0 } else { f32::NAN }).collect();
-    let a: Vec<f32> = (0..10).map(|p| if p % 2 == 0 { 1.0 } else { 0.0 }).collect();
-    let clean: Vec<f32> = b.iter().map(|v| if v.is_nan() { 0.0 } else { *v }).collect();
-    let mut c = [0.0; 3];
-    let mut scratch = vec![0.0; gemm_scratch::<f32>(1, 10, 3)];
-    gemm(1.0, MatRef::new(&a, 1, 10), MatRef::new(&clean, 10, 3), 0.0, &mut c, &mut scratch);
-    assert_eq!(c, [5.0; 3]);
-    gemm(1.0, MatRef::new(&a[..1], 1, 1), MatRef::new(&b[..3], 1, 3), 0.0, &mut c, &mut scratch);
-    assert_eq!(c, [1.0; 3]);
+    // The lanes after the last column read the start of the next row, here infinite and NaN.
+    for (m, k, n) in [(1, 10, 3), (5, 40, 30), (20, 70, 10), (3, 300, 200)] {
+        let mut b = noise::<f32>(k * n, 6);
+        b.chunks_exact_mut(n).zip([f32::NAN, f32::INFINITY].iter().cycle()).for_each(|(row, v)| row[0] = *v);
+        let a = noise::<f32>(m * k, 7);
+        let mut c = vec![0.0; m * n];
+        let mut scratch = vec![0.0; gemm_scratch::<f32>(m, k, n)];
+        gemm(1.0, MatRef::new(&a, m, k), MatRef::new(&b, k, n), 0.0, &mut c, &mut scratch);
+        for row in c.chunks_exact(n) {
+            assert!(row[0].is_nan() && row[1..].iter().all(|v| v.is_finite()));
+        }
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Every case is computed and one is selected. Multiplications and additions are written apart: they are then rounded
 //! in the same way on every processor, with or without a fused instruction.
 
-use std::f32::consts::{LOG2_E, SQRT_2};
+use std::f32::consts::{FRAC_2_SQRT_PI, LOG2_E, SQRT_2};
 
 /// ln 2 in two parts: the upper has few bits, so that a whole number below 2⁸ times it is exact.
 const LN_2_HIGH: f32 = 0.693_359_4;
@@ -116,7 +116,7 @@ pub(crate) fn softplus(x: f32) -> f32 {
 #[inline(always)]
 pub(crate) fn erf(x: f32) -> f32 {
     const NEAR: [f32; 7] =
-        [1.128_379_2, -0.376_126_26, 0.112_835_85, -0.026_853_812, 0.005_188_327_6, -0.000_801_019_25, 7.853_858e-5];
+        [FRAC_2_SQRT_PI, -0.376_126_26, 0.112_835_85, -0.026_853_812, 0.005_188_327_6, -0.000_801_019_25, 7.853_858e-5];
     const FAR: [f32; 7] =
         [0.000_341_561_22, 1.127_089, 0.638_145_1, 0.103_106_56, -0.021_837_975, 0.002_947_638, -0.000_186_377_38];
     // From 4 on the result is 1.

@@ -1,0 +1,79 @@
+//! What can go wrong above the engine.
+
+use crate::names::NameError;
+use chainrule_engine::EngineError;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// An error of building, training, saving or loading a network.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An error of the engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// An error in the data.
+    #[error(transparent)]
+    Data(#[from] chainrule_data::DataError),
+    /// A choice that cannot be read.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A description of a network that cannot be read.
+    #[error("`{text}` is not a network: {problem}; write sizes with dashes, from the inputs to the outputs, as in 784-128-10")]
+    Network {
+        /// What was written.
+        text: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Settings that do not make a network, all of them at once.
+    #[error("{}", list(.0))]
+    Settings(Vec<String>),
+    /// The network does not fit the data.
+    #[error("the network does not fit the data ({source_name}): {}", list(problems))]
+    Fit {
+        /// The data.
+        source_name: String,
+        /// Each mismatch, with its cure.
+        problems: Vec<String>,
+    },
+    /// Training went to infinity.
+    #[error(
+        "training diverged in epoch {epoch}, step {step}: {} is not finite (learning rate {rate}); \
+         the usual cures: a learning rate ten times smaller, scaled inputs, --clip 1",
+        node.as_ref().map_or("the loss".to_owned(), |n| format!("`{n}`"))
+    )]
+    Diverged {
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// The step in the epoch, counted from 1.
+        step: usize,
+        /// The first value that went non-finite, found by running the batch again with nothing hidden.
+        node: Option<String>,
+        /// The learning rate of the step.
+        rate: f64,
+    },
+    /// A file that could not be read or written.
+    #[error("{}: {problem}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        problem: String,
+    },
+    /// A file that is not a model of ours.
+    #[error("{} is not a model that can be used: {problem}", path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+fn list(problems: &[String]) -> String {
+    match problems {
+        [one] => one.clone(),
+        many => many.iter().map(|p| format!("\n  - {p}")).collect(),
+    }
+}

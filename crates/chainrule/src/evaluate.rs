@@ -1,0 +1,262 @@
+//! How good a model is, and what it predicts.
+
+use crate::error::Error;
+use crate::loss::Loss;
+use crate::model::{Model, Task, fill_targets};
+use chainrule_data::{Dataset, Target};
+use chainrule_engine::{Graph, Plan, Session};
+use serde::Serialize;
+
+/// Samples run through the network at a time.
+const BATCH: usize = 256;
+
+/// Scores over a set of samples.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Scores {
+    /// The mean loss.
+    pub loss: f64,
+    /// The share of right classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
+    /// The root of the mean squared error, of a real value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rmse: Option<f64>,
+}
+
+/// Counts that scores are made of.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    samples: usize,
+    loss: f64,
+    right: usize,
+    absolute: f64,
+    squared: f64,
+    is_value: bool,
+}
+
+impl Tally {
+    /// Adds a batch: its mean loss, its outputs `[batch, outputs]`, its targets `[batch]`.
+    pub(crate) fn add(&mut self, model: &Model, loss: f64, outputs: &[f32], targets: &[f32]) {
+        self.samples += targets.len();
+        self.loss += loss * targets.len() as f64;
+        let width = model.network.outputs().max(1);
+        self.is_value = matches!(model.task, Task::Value(_));
+        if self.is_value {
+            for (&output, &target) in outputs.iter().zip(targets) {
+                let error = f64::from(output) - f64::from(target);
+                self.absolute += error.abs();
+                self.squared += error * error;
+            }
+        } else {
+            let right = outputs.chunks_exact(width).zip(targets);
+            self.right += right.filter(|(row, target)| predicted_class(model.loss, row) == **target as usize).count();
+        }
+    }
+
+    /// How many samples were added.
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// The scores so far.
+    pub fn scores(&self) -> Scores {
+        let mean = |sum: f64| sum / self.samples.max(1) as f64;
+        Scores {
+            loss: mean(self.loss),
+            accuracy: (!self.is_value).then(|| mean(self.right as f64)),
+            rmse: self.is_value.then(|| mean(self.squared).sqrt()),
+        }
+    }
+}
+
+/// The class that the outputs of one sample speak for: the first largest, or for one output which side it is on.
+fn predicted_class(loss: Loss, outputs: &[f32]) -> usize {
+    if let [one] = outputs {
+        let border = if loss == Loss::BinaryCrossEntropy { 0.0 } else { 0.5 };
+        return usize::from(*one > border);
+    }
+    let mut best = 0;
+    for (class, value) in outputs.iter().enumerate() {
+        if *value > outputs[best] {
+            best = class;
+        }
+    }
+    best
+}
+
+/// Runs models forward; plans once for each batch size.
+#[derive(Default)]
+pub struct Evaluator {
+    forward: Vec<Forward>,
+}
+
+struct Forward {
+    session: Session<f32>,
+    x: Vec<f32>,
+    y: Vec<f32>,
+}
+
+impl Evaluator {
+    /// Nothing planned yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Runs rows of `data` through the model, batch by batch, and hands each batch's rows, cost, outputs
+    /// `[batch, outputs]` and targets `[batch]` on.
+    fn each_batch(
+        &mut self,
+        model: &Model,
+        data: &Dataset,
+        rows: &[u32],
+        mut visit: impl FnMut(&[u32], f64, &[f32], &[f32]),
+    ) -> Result<(), Error> {
+        for rows in rows.chunks(BATCH) {
+            let position = match self.forward.iter().position(|f| f.y.len() == rows.len()) {
+                Some(position) => position,
+                None => {
+                    let graph = Graph::new();
+                    let built = model.graph(&graph, rows.len(), false);
+                    let session = Session::new(Plan::new(&graph, &[built.output, built.cost])?)?;
+                    let x = vec![0.0; rows.len() * model.network.inputs];
+                    self.forward.push(Forward { session, x, y: vec![0.0; rows.len()] });
+                    self.forward.len() - 1
+                }
+            };
+            let Forward { session, x, y } = &mut self.forward[position];
+            model.fill_features(data, rows, x);
+            fill_targets(data, rows, y);
+            session.run(&model.parameters, &[x, y])?;
+            visit(rows, f64::from(session.output(1)[0]), session.output(0), y);
+        }
+        Ok(())
+    }
+
+    /// Adds up the scores of rows of `data`.
+    ///
+    /// # Errors
+    /// An error of the engine.
+    pub fn tally(&mut self, model: &Model, data: &Dataset, rows: &[u32]) -> Result<Tally, Error> {
+        let mut tally = Tally::default();
+        self.each_batch(model, data, rows, |_, cost, outputs, y| tally.add(model, cost, outputs, y))?;
+        Ok(tally)
+    }
+}
+
+/// How good a model is on a set of samples.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// Number of samples.
+    pub samples: usize,
+    /// Loss, and accuracy or root mean squared error.
+    #[serde(flatten)]
+    pub scores: Scores,
+    /// The mean absolute error, of a real value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mae: Option<f64>,
+    /// 1 − Σ(a − y)² / Σ(y − ȳ)², of a real value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r2: Option<f64>,
+    /// The classes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
+    /// Samples by true class (rows) and predicted class (columns).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub confusion: Vec<Vec<u64>>,
+}
+
+/// Evaluates a model on all rows of `data`, which must have a target.
+///
+/// # Errors
+/// Data that does not fit the network or has no target.
+pub fn evaluate(model: &Model, data: &Dataset) -> Result<Evaluation, Error> {
+    model.check_fits(data)?;
+    if data.target.is_none() {
+        let problems = vec!["it has no target to compare with: use predict".to_owned()];
+        return Err(Error::Fit { source_name: data.source.clone(), problems });
+    }
+    let rows: Vec<u32> = (0..data.len() as u32).collect();
+    let classes = model.classes().to_vec();
+    let mut confusion = vec![vec![0; classes.len()]; classes.len()];
+    let mut tally = Tally::default();
+    let width = model.network.outputs();
+    Evaluator::new().each_batch(model, data, &rows, |_, cost, outputs, y| {
+        tally.add(model, cost, outputs, y);
+        if !classes.is_empty() {
+            for (row, &truth) in outputs.chunks_exact(width).zip(y) {
+                confusion[truth as usize][predicted_class(model.loss, row)] += 1;
+            }
+        }
+    })?;
+    let mean = |sum: f64| sum / tally.samples.max(1) as f64;
+    Ok(Evaluation {
+        samples: tally.samples,
+        scores: tally.scores(),
+        mae: tally.is_value.then(|| mean(tally.absolute)),
+        r2: spread(data).filter(|&s| s > 0.0).map(|total| 1.0 - tally.squared / total),
+        classes,
+        confusion,
+    })
+}
+
+/// Σ(y − ȳ)² of a real target.
+fn spread(data: &Dataset) -> Option<f64> {
+    let Some(Target::Values { values, .. }) = &data.target else { return None };
+    let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / values.len().max(1) as f64;
+    Some(values.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum())
+}
+
+/// What a model says of one sample.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// The position of the class in [`Model::classes`]; `None` for a real value.
+    pub class: Option<usize>,
+    /// The probability of each class, or the value.
+    pub values: Vec<f64>,
+}
+
+/// Predicts every row of `data`; a target is ignored.
+///
+/// # Errors
+/// Data that does not fit the network.
+pub fn predict(model: &Model, data: &Dataset, mut each: impl FnMut(usize, Prediction)) -> Result<(), Error> {
+    model.check_fits(&without_target(data))?;
+    let rows: Vec<u32> = (0..data.len() as u32).collect();
+    let blind = without_target(data);
+    Evaluator::new().each_batch(model, &blind, &rows, |rows, _, outputs, _| {
+        for (&row, outputs) in rows.iter().zip(outputs.chunks_exact(model.network.outputs())) {
+            each(row as usize, prediction(model, outputs));
+        }
+    })
+}
+
+fn without_target(data: &Dataset) -> Dataset {
+    Dataset { target: None, ..data.clone() }
+}
+
+/// Probabilities from the outputs: softmax of logits, the sigmoid of one logit; outputs of other losses, cut to [0, 1]
+/// and divided by their sum.
+fn prediction(model: &Model, outputs: &[f32]) -> Prediction {
+    let raw: Vec<f64> = outputs.iter().map(|&v| f64::from(v)).collect();
+    if matches!(model.task, Task::Value(_)) {
+        return Prediction { class: None, values: raw };
+    }
+    let class = Some(predicted_class(model.loss, outputs));
+    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    let shares = |weights: Vec<f64>| {
+        let total: f64 = weights.iter().sum();
+        let even = 1.0 / weights.len() as f64;
+        weights.iter().map(|w| if total > 0.0 { w / total } else { even }).collect()
+    };
+    let values = match (model.loss, raw.as_slice()) {
+        (Loss::BinaryCrossEntropy, [one]) => vec![1.0 - sigmoid(*one), sigmoid(*one)],
+        (Loss::BinaryCrossEntropy, many) => shares(many.iter().map(|&v| sigmoid(v)).collect()),
+        (Loss::CrossEntropy { .. }, many) => {
+            let top = many.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            shares(many.iter().map(|v| (v - top).exp()).collect())
+        }
+        (_, [one]) => vec![1.0 - one.clamp(0.0, 1.0), one.clamp(0.0, 1.0)],
+        (_, many) => shares(many.iter().map(|v| v.clamp(0.0, 1.0)).collect()),
+    };
+    Prediction { class, values }
+}

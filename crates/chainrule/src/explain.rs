@@ -1,0 +1,165 @@
+//! One sample through a network, forward and back, with every number.
+
+use crate::error::Error;
+use crate::model::{Model, Task, fill_targets};
+use chainrule_data::{Dataset, Target};
+use chainrule_engine::{Graph, Trace};
+use serde::Serialize;
+
+/// A matrix of numbers with its shape; a vector has one row.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Table {
+    /// Number of rows.
+    pub rows: usize,
+    /// Number of columns.
+    pub cols: usize,
+    /// The numbers, row by row.
+    pub values: Vec<f64>,
+}
+
+impl Table {
+    fn new(rows: usize, values: &[f64]) -> Self {
+        Self { rows, cols: values.len() / rows.max(1), values: values.to_vec() }
+    }
+
+    /// √Σv².
+    pub fn norm(&self) -> f64 {
+        self.values.iter().map(|v| v * v).sum::<f64>().sqrt()
+    }
+
+    /// The `count` entries of largest absolute value: row, column, value.
+    pub fn largest(&self, count: usize) -> Vec<(usize, usize, f64)> {
+        let mut order: Vec<usize> = (0..self.values.len()).collect();
+        order.sort_by(|&a, &b| self.values[b].abs().total_cmp(&self.values[a].abs()).then(a.cmp(&b)));
+        order.iter().take(count).map(|&i| (i / self.cols, i % self.cols, self.values[i])).collect()
+    }
+}
+
+/// One layer of an explanation. Every vector is a row.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LayerExplanation {
+    /// The layer, counted from 1.
+    pub layer: usize,
+    /// The name of its activation.
+    pub activation: String,
+    /// z = a·W + b, with the a of the layer before.
+    pub z: Table,
+    /// a = activation(z).
+    pub a: Table,
+    /// ∂C/∂a: from the loss on the last layer, δ·Wᵀ of the next layer on the others.
+    pub handed_down: Table,
+    /// activation′(z).
+    pub slope: Table,
+    /// δ = ∂C/∂z = ∂C/∂a ⊙ activation′(z).
+    pub delta: Table,
+    /// ∂C/∂W = aᵀ·δ, with the a of the layer before, `[inputs, outputs]`.
+    pub weight_gradient: Table,
+    /// ∂C/∂b = δ.
+    pub bias_gradient: Table,
+}
+
+/// One sample through a network.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Explanation {
+    /// Which sample, counted from 0.
+    pub row: usize,
+    /// Its true class or value.
+    pub target: String,
+    /// The name of the loss.
+    pub loss: String,
+    /// The scaled inputs.
+    pub inputs: Table,
+    /// The layers from the first to the last.
+    pub layers: Vec<LayerExplanation>,
+    /// ∂C/∂x.
+    pub input_gradient: Table,
+    /// C.
+    pub cost: f64,
+    /// The rate of the update that is tried.
+    pub learning_rate: f64,
+    /// C after W ← W − η·∂C/∂W, b ← b − η·∂C/∂b.
+    pub cost_after_update: f64,
+}
+
+/// Runs sample `row` of `data` forward and back in `f64`, and tries an update of `learning_rate` on it.
+///
+/// # Errors
+/// Data that does not fit, no target, or no such row.
+pub fn explain(model: &Model, data: &Dataset, row: usize, learning_rate: f64) -> Result<Explanation, Error> {
+    model.check_fits(data)?;
+    let refuse = |problem: String| Error::Fit { source_name: data.source.clone(), problems: vec![problem] };
+    if row >= data.len() {
+        return Err(refuse(format!("there is no row {row}: rows are counted from 0 to {}", data.len() - 1)));
+    }
+    let target = match (&data.target, &model.task) {
+        (Some(Target::Classes { labels, .. }), Task::Classes(names)) => names[labels[row] as usize].clone(),
+        (Some(Target::Values { values, .. }), _) => values[row].to_string(),
+        _ => return Err(refuse("it has no target, so there is no cost to explain".to_owned())),
+    };
+    let (mut x, mut y) = (vec![0.0; model.network.inputs], [0.0]);
+    model.fill_features(data, &[row as u32], &mut x);
+    fill_targets(data, &[row as u32], &mut y);
+    let wide = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
+    let explained = explain_sample(model, &wide(&model.parameters), &wide(&x), &wide(&y), learning_rate)?;
+    Ok(Explanation { row, target, ..explained })
+}
+
+/// [`explain`] for scaled inputs, a target and parameters given in `f64`.
+///
+/// # Errors
+/// Slices of the wrong length.
+pub fn explain_sample(
+    model: &Model,
+    parameters: &[f64],
+    x: &[f64],
+    y: &[f64],
+    learning_rate: f64,
+) -> Result<Explanation, Error> {
+    let graph = Graph::new();
+    let built = model.graph(&graph, 1, false);
+    let leaf = |role| graph.nodes().leaves(role).map(|id| graph.expr(id)).collect::<Vec<_>>();
+    let input = leaf(chainrule_engine::ops::Role::Data)[0];
+    let mut wrt = leaf(chainrule_engine::ops::Role::Parameter);
+    wrt.push(input);
+    let trace = Trace::new(&graph, built.cost, &wrt, parameters, &[x, y])?;
+    let pile = |node: chainrule_engine::Expr<'_>| trace.pile(node.id()).unwrap_or_default();
+    let mut layers = Vec::new();
+    let mut gradient = Vec::with_capacity(parameters.len());
+    for ((number, (inputs, layer)), nodes) in (1..).zip(model.network.layer_inputs()).zip(&built.layers) {
+        gradient.extend_from_slice(pile(nodes.weight));
+        gradient.extend_from_slice(pile(nodes.bias));
+        let z = trace.value(nodes.z.id());
+        layers.push(LayerExplanation {
+            layer: number,
+            activation: layer.activation.to_string(),
+            z: Table::new(1, z),
+            a: Table::new(1, trace.value(nodes.a.id())),
+            handed_down: Table::new(1, pile(nodes.a)),
+            slope: Table::new(1, &slope(layer.activation, z)?),
+            delta: Table::new(1, pile(nodes.z)),
+            weight_gradient: Table::new(inputs, pile(nodes.weight)),
+            bias_gradient: Table::new(1, pile(nodes.bias)),
+        });
+    }
+    let updated: Vec<f64> = parameters.iter().zip(&gradient).map(|(w, g)| w - learning_rate * g).collect();
+    let after = Trace::new(&graph, built.cost, &[], &updated, &[x, y])?;
+    Ok(Explanation {
+        row: 0,
+        target: String::new(),
+        loss: model.loss.to_string(),
+        inputs: Table::new(1, x),
+        layers,
+        input_gradient: Table::new(1, pile(input)),
+        cost: trace.value(built.cost.id())[0],
+        learning_rate,
+        cost_after_update: after.value(built.cost.id())[0],
+    })
+}
+
+/// activation′ at each of `z`, by the engine: the gradient of the sum.
+fn slope(activation: crate::Activation, z: &[f64]) -> Result<Vec<f64>, Error> {
+    let graph = Graph::new();
+    let x = graph.input("z", &[z.len()]);
+    let gradient = graph.gradients(activation.apply(x).sum_all(), &[x])?;
+    Ok(graph.evaluate(&gradient, &[z])?.concat())
+}

@@ -1,0 +1,146 @@
+//! A network with everything needed to use it: loss, classes, scaling, weights, and how it was trained.
+
+use crate::error::Error;
+use crate::loss::Loss;
+use crate::network::{LayerNodes, Network};
+use crate::recipe::Recipe;
+use chainrule_data::{Dataset, ImageSize, Scaling, Target};
+use chainrule_engine::{Expr, Graph};
+use serde::{Deserialize, Serialize};
+
+/// What the outputs mean.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// One of these classes.
+    Classes(Vec<String>),
+    /// A real number of this name.
+    Value(String),
+}
+
+/// A network with everything needed to use it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Model {
+    /// The layers.
+    pub network: Network,
+    /// What was minimised.
+    pub loss: Loss,
+    /// What the outputs mean.
+    pub task: Task,
+    /// The names of the input columns, in order.
+    pub features: Vec<String>,
+    /// Height and width, if the inputs are images.
+    pub image: Option<(usize, usize)>,
+    /// What is done to the inputs first.
+    pub scaling: Scaling,
+    /// How it was trained.
+    pub recipe: Recipe,
+    /// All weights and biases in one block: w1, b1, w2, b2, ….
+    pub parameters: Vec<f32>,
+}
+
+/// A network and its cost in a graph.
+pub(crate) struct ModelGraph<'g> {
+    pub(crate) layers: Vec<LayerNodes<'g>>,
+    pub(crate) output: Expr<'g>,
+    pub(crate) cost: Expr<'g>,
+}
+
+impl Model {
+    /// The classes; none for a real value.
+    pub fn classes(&self) -> &[String] {
+        match &self.task {
+            Task::Classes(names) => names,
+            Task::Value(_) => &[],
+        }
+    }
+
+    /// Adds inputs `x` `[batch, features]` and `y` (class indices or values, `[batch]`), layers and cost to a graph.
+    pub(crate) fn graph<'g>(&self, graph: &'g Graph, batch: usize, dropout: bool) -> ModelGraph<'g> {
+        let x = graph.input("x", &[batch, self.network.inputs]);
+        let y = graph.input("y", &[batch]);
+        let mask = dropout.then(|| graph.input("mask", &[batch * self.network.hidden_neurons()]));
+        let layers = self.network.apply(graph, x, mask);
+        let output = layers.last().map_or(x, |l| l.a);
+        let target = match &self.task {
+            Task::Classes(_) if self.loss.takes_index() => y,
+            Task::Classes(names) if self.network.outputs() == names.len() => y.one_hot(names.len()),
+            // One output for one of two classes, or for a value.
+            _ => y.reshape(&[batch, 1]),
+        };
+        let cost = self.loss.apply(output, target).named("cost");
+        ModelGraph { layers, output, cost }
+    }
+
+    /// Checks that rows of `data` can be run through the network.
+    ///
+    /// # Errors
+    /// Every mismatch, with its cure.
+    pub fn check_fits(&self, data: &Dataset) -> Result<(), Error> {
+        let mut problems = Vec::new();
+        let (inputs, outputs) = (self.network.inputs, self.network.outputs());
+        if data.columns() != inputs {
+            problems.push(format!(
+                "the network takes {inputs} inputs, but each sample has {}: use a network that begins with {}-",
+                data.columns(),
+                data.columns()
+            ));
+        }
+        match (&self.task, &data.target) {
+            (Task::Classes(names), target) => {
+                let is_binary = names.len() == 2 && outputs == 1 && !self.loss.takes_index();
+                if outputs != names.len() && !is_binary {
+                    problems.push(format!(
+                        "the network has {outputs} outputs, but there are {} classes: use one that ends with -{}",
+                        names.len(),
+                        names.len()
+                    ));
+                }
+                if let Some(Target::Classes { names: others, .. }) = target
+                    && others != names
+                {
+                    problems.push(format!("its classes are {names:?}, those of the data are {others:?}"));
+                }
+                if let Some(Target::Values { name, .. }) = target {
+                    problems.push(format!("it tells classes apart, but `{name}` is a real number"));
+                }
+            }
+            (Task::Value(_), target) => {
+                if outputs != 1 {
+                    problems.push(format!("the network has {outputs} outputs for one value: use one that ends with -1"));
+                }
+                if self.loss.is_for_classes() {
+                    problems.push(format!("the loss {} is for classes: use --loss mse", self.loss));
+                }
+                if let Some(Target::Classes { .. }) = target {
+                    problems.push("it predicts a real number, but the data has classes".to_owned());
+                }
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(Error::Fit { source_name: data.source.clone(), problems }) }
+    }
+
+    /// Fills `x` `[rows, features]` with scaled features.
+    pub(crate) fn fill_features(&self, data: &Dataset, rows: &[u32], x: &mut [f32]) {
+        data.features.gather(rows, x);
+        self.scaling.apply(data.columns(), x);
+    }
+
+    /// The image size in the terms of the data crate.
+    pub fn image_size(&self) -> Option<ImageSize> {
+        self.image.map(|(height, width)| ImageSize { height, width })
+    }
+}
+
+/// Fills `y` with class indices or values; zeros where there is no target.
+pub(crate) fn fill_targets(data: &Dataset, rows: &[u32], y: &mut [f32]) {
+    match &data.target {
+        Some(Target::Classes { labels, .. }) => {
+            y.iter_mut().zip(rows).for_each(|(y, &row)| *y = labels[row as usize] as f32);
+        }
+        Some(Target::Values { values, .. }) => {
+            y.iter_mut().zip(rows).for_each(|(y, &row)| *y = values[row as usize]);
+        }
+        None => y.fill(0.0),
+    }
+}

@@ -1,0 +1,165 @@
+//! From gradients to new weights.
+
+use crate::names::{Choice, NameError, text_serde};
+use chainrule_engine::plan::Segment;
+use chainrule_kernels::update::{self, AdamStep};
+use std::fmt;
+use std::str::FromStr;
+
+/// An optimiser with its own numbers; the learning rate comes from the schedule.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Optimizer {
+    /// w ← w − η·g.
+    Sgd,
+    /// v ← μ·v + g, w ← w − η·v (Polyak 1964).
+    Momentum {
+        /// What is kept of the velocity.
+        mu: f64,
+    },
+    /// v ← μ·v + g, w ← w − η·(g + μ·v) (Nesterov 1983, in the form of Sutskever et al. 2013).
+    Nesterov {
+        /// What is kept of the velocity.
+        mu: f64,
+    },
+    /// Steps shrink with the sum of squared gradients (Duchi et al. 2011).
+    AdaGrad,
+    /// Steps shrink with a running mean of squared gradients (Tieleman and Hinton 2012).
+    RmsProp {
+        /// What is kept of the mean.
+        rho: f64,
+    },
+    /// Running means of gradient and squared gradient (Kingma and Ba 2015).
+    Adam,
+    /// Adam with weight decay apart from the gradient (Loshchilov and Hutter 2019).
+    AdamW {
+        /// The share of each weight, times the learning rate, that every step takes away.
+        decay: f64,
+    },
+}
+
+const BETA1: f64 = 0.9;
+const BETA2: f64 = 0.999;
+const EPSILON: f64 = 1e-8;
+
+impl Optimizer {
+    /// The names on the command line.
+    pub const NAMES: &[&'static str] = &["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"];
+
+    /// A rate that usually works.
+    pub fn usual_rate(self) -> f64 {
+        match self {
+            Self::Sgd => 0.1,
+            Self::Momentum { .. } | Self::Nesterov { .. } | Self::AdaGrad => 0.01,
+            Self::RmsProp { .. } | Self::Adam | Self::AdamW { .. } => 0.001,
+        }
+    }
+
+    /// How many numbers it remembers for each parameter.
+    pub fn state_blocks(self) -> usize {
+        match self {
+            Self::Sgd => 0,
+            Self::Momentum { .. } | Self::Nesterov { .. } | Self::AdaGrad | Self::RmsProp { .. } => 1,
+            Self::Adam | Self::AdamW { .. } => 2,
+        }
+    }
+}
+
+impl fmt::Display for Optimizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sgd => f.write_str("sgd"),
+            Self::Momentum { mu } => write!(f, "momentum:{mu}"),
+            Self::Nesterov { mu } => write!(f, "nesterov:{mu}"),
+            Self::AdaGrad => f.write_str("adagrad"),
+            Self::RmsProp { rho } => write!(f, "rmsprop:{rho}"),
+            Self::Adam => f.write_str("adam"),
+            Self::AdamW { decay } => write!(f, "adamw:{decay}"),
+        }
+    }
+}
+
+impl FromStr for Optimizer {
+    type Err = NameError;
+
+    /// Reads `sgd`, `momentum:0.9`, `nesterov:0.9`, `adagrad`, `rmsprop:0.9`, `adam`, `adamw:0.01`.
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let choice = Choice::read("optimizer", text)?;
+        choice.at_most(usize::from(!matches!(choice.name, "sgd" | "adagrad" | "adam")))?;
+        let share = |default| choice.number(0, default, "at least 0 and below 1", |v| (0.0..1.0).contains(&v));
+        Ok(match choice.name {
+            "sgd" => Self::Sgd,
+            "momentum" => Self::Momentum { mu: share(0.9)? },
+            "nesterov" => Self::Nesterov { mu: share(0.9)? },
+            "adagrad" => Self::AdaGrad,
+            "rmsprop" => Self::RmsProp { rho: share(0.9)? },
+            "adam" => Self::Adam,
+            "adamw" => Self::AdamW { decay: choice.number(0, 0.01, "0 or more", |v| v >= 0.0)? },
+            other => return Err(NameError::unknown("optimizer", other, Self::NAMES)),
+        })
+    }
+}
+
+text_serde!(Optimizer);
+
+/// What an optimiser remembers: blocks parallel to the parameters.
+#[derive(Clone, Debug)]
+pub struct OptimizerState {
+    optimizer: Optimizer,
+    blocks: [Vec<f32>; 2],
+    steps: i32,
+}
+
+impl OptimizerState {
+    /// Nothing remembered yet, for this many parameters.
+    pub fn new(optimizer: Optimizer, parameters: usize) -> Self {
+        let block = |i| if i < optimizer.state_blocks() { vec![0.0; parameters] } else { Vec::new() };
+        Self { optimizer, blocks: [block(0), block(1)], steps: 0 }
+    }
+
+    /// One step: a pass over the flat blocks. `segments` tells weights, which decay, from biases, which do not.
+    pub fn step(&mut self, parameters: &mut [f32], gradients: &[f32], rate: f64, segments: &[Segment]) {
+        self.steps = self.steps.saturating_add(1);
+        let eta = rate as f32;
+        let [first, second] = &mut self.blocks;
+        match self.optimizer {
+            Optimizer::Sgd => update::sgd(parameters, gradients, eta),
+            Optimizer::Momentum { mu } => update::momentum(parameters, gradients, first, eta, mu as f32, false),
+            Optimizer::Nesterov { mu } => update::momentum(parameters, gradients, first, eta, mu as f32, true),
+            Optimizer::AdaGrad => update::adagrad(parameters, gradients, first, eta, EPSILON as f32),
+            Optimizer::RmsProp { rho } => {
+                update::rmsprop(parameters, gradients, first, eta, rho as f32, EPSILON as f32);
+            }
+            Optimizer::Adam => update::adam(parameters, gradients, first, second, adam_step(self.steps, eta, 0.0)),
+            Optimizer::AdamW { decay } => {
+                for segment in segments {
+                    let decay = if is_decayed(segment) { decay } else { 0.0 };
+                    let at = segment.range.clone();
+                    update::adam(
+                        &mut parameters[at.clone()],
+                        &gradients[at.clone()],
+                        &mut first[at.clone()],
+                        &mut second[at],
+                        adam_step(self.steps, eta, decay),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Penalties and decay pull on weights, not on biases, which have one axis.
+pub(crate) fn is_decayed(segment: &Segment) -> bool {
+    segment.shape.rank() > 1
+}
+
+fn adam_step(step: i32, rate: f32, decay: f64) -> AdamStep<f32> {
+    AdamStep {
+        rate,
+        beta1: BETA1 as f32,
+        beta2: BETA2 as f32,
+        eps: EPSILON as f32,
+        bias1: (1.0 - BETA1.powi(step)) as f32,
+        bias2: (1.0 - BETA2.powi(step)) as f32,
+        decay: decay as f32,
+    }
+}

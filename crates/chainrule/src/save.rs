@@ -1,0 +1,218 @@
+//! The model file: safetensors, with everything but the weights as JSON under the metadata key `chainrule`.
+//!
+//! A file is written beside its place and renamed into it, so no half-written model is ever seen. Loading treats the
+//! file as untrusted: it is compared with itself before anything is built from it.
+
+use crate::error::Error;
+use crate::loss::Loss;
+use crate::model::{Model, Task};
+use crate::network::Network;
+use crate::recipe::Recipe;
+use chainrule_data::Scaling;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::Path;
+
+/// The version of the JSON. A reader refuses versions that it does not know.
+pub const FORMAT_VERSION: u32 = 1;
+const KEY: &str = "chainrule";
+
+#[derive(Serialize, Deserialize)]
+struct Description {
+    format_version: u32,
+    network: Network,
+    loss: Loss,
+    task: Task,
+    #[serde(default)]
+    features: Vec<String>,
+    #[serde(default)]
+    image: Option<(usize, usize)>,
+    scaling: Scaling,
+    #[serde(default)]
+    recipe: Recipe,
+}
+
+impl Model {
+    /// The bytes of the model file. The same model gives the same bytes.
+    ///
+    /// # Errors
+    /// None that a built model could cause.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        let describe = |problem: String| Error::Settings(vec![problem]);
+        let description = Description {
+            format_version: FORMAT_VERSION,
+            network: self.network.clone(),
+            loss: self.loss,
+            task: self.task.clone(),
+            features: self.features.clone(),
+            image: self.image,
+            scaling: self.scaling.clone(),
+            recipe: self.recipe.clone(),
+        };
+        let json = serde_json::to_string(&description).map_err(|e| describe(e.to_string()))?;
+        let bytes: Vec<u8> = self.parameters.iter().flat_map(|w| w.to_le_bytes()).collect();
+        let views = self
+            .network
+            .segments()
+            .into_iter()
+            .map(|s| {
+                let data = &bytes[s.range.start * 4..s.range.end * 4];
+                Ok((tensor_name(&s.name), TensorView::new(Dtype::F32, s.shape.sizes().collect(), data)?))
+            })
+            .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
+            .map_err(|e| describe(e.to_string()))?;
+        // One key, so that the order of a hash map cannot show in the bytes.
+        let metadata = HashMap::from([(KEY.to_owned(), json)]);
+        safetensors::serialize(views, Some(metadata)).map_err(|e| describe(e.to_string()))
+    }
+
+    /// Writes the model file, by way of a temporary file in the same folder.
+    ///
+    /// # Errors
+    /// A folder that cannot be written to.
+    pub fn save(&self, path: &Path) -> Result<(), Error> {
+        write_atomically(path, &self.to_bytes()?)
+    }
+
+    /// Reads a model file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or whose content is damaged, of another kind, or contradicts itself.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let unreadable = |e: std::io::Error| Error::File { path: path.to_owned(), problem: e.to_string() };
+        if path.is_dir() {
+            return Err(Error::Model { path: path.to_owned(), problem: "it is a folder".to_owned() });
+        }
+        let bytes = std::fs::read(path).map_err(unreadable)?;
+        Self::from_bytes(&bytes).map_err(|problem| Error::Model { path: path.to_owned(), problem })
+    }
+
+    /// Reads the bytes of a model file; the error says what is wrong with them.
+    ///
+    /// # Errors
+    /// Bytes that are damaged, of another kind, or contradict themselves.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| format!("it is no safetensors file ({e})"))?;
+        let json = header.metadata().as_ref().and_then(|m| m.get(KEY));
+        let json = json.ok_or_else(|| format!("its metadata has no `{KEY}` entry, so it was not written by this program"))?;
+        let version: Version = serde_json::from_str(json).map_err(|e| format!("its description is damaged ({e})"))?;
+        if version.format_version != FORMAT_VERSION {
+            return Err(format!(
+                "its format version is {}, this program reads {FORMAT_VERSION}",
+                version.format_version
+            ));
+        }
+        let description: Description =
+            serde_json::from_str(json).map_err(|e| format!("its description is damaged ({e})"))?;
+        description.check()?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(|e| format!("it is damaged ({e})"))?;
+        let parameters = read_parameters(&description.network, &tensors)?;
+        let Description { network, loss, task, features, image, scaling, recipe, .. } = description;
+        Ok(Self { network, loss, task, features, image, scaling, recipe, parameters })
+    }
+}
+
+#[derive(Deserialize)]
+struct Version {
+    format_version: u32,
+}
+
+impl Description {
+    fn check(&self) -> Result<(), String> {
+        self.network.check("the stored network").map_err(|e| e.to_string())?;
+        let (inputs, outputs) = (self.network.inputs, self.network.outputs());
+        if self.scaling.columns().is_some_and(|columns| columns != inputs) {
+            return Err(format!("its scaling is not for {inputs} inputs"));
+        }
+        if !self.features.is_empty() && self.features.len() != inputs {
+            return Err(format!("it names {} columns for {inputs} inputs", self.features.len()));
+        }
+        if self.image.is_some_and(|(h, w)| h.checked_mul(w) != Some(inputs)) {
+            return Err(format!("its image size is not that of {inputs} inputs"));
+        }
+        let fits = match &self.task {
+            Task::Classes(names) => {
+                outputs == names.len() || (outputs == 1 && names.len() == 2 && !self.loss.takes_index())
+            }
+            Task::Value(_) => outputs == 1 && !self.loss.is_for_classes(),
+        };
+        if !fits {
+            return Err(format!("its {outputs} outputs do not fit its task and its loss ({})", self.loss));
+        }
+        match self.recipe.problems().as_slice() {
+            [] => Ok(()),
+            [first, ..] => Err(format!("its recipe is damaged: {first}")),
+        }
+    }
+}
+
+fn read_parameters(network: &Network, tensors: &SafeTensors<'_>) -> Result<Vec<f32>, String> {
+    let segments = network.segments();
+    // Sizes are compared with what is really there before room is made for it.
+    for segment in &segments {
+        let name = tensor_name(&segment.name);
+        let tensor = tensors.tensor(&name).map_err(|_| format!("the tensor `{name}` is missing"))?;
+        if tensor.dtype() != Dtype::F32 {
+            return Err(format!("the tensor `{name}` is of type {:?}, not F32", tensor.dtype()));
+        }
+        if !tensor.shape().iter().copied().eq(segment.shape.sizes()) {
+            return Err(format!("the tensor `{name}` has shape {:?}, not {}", tensor.shape(), segment.shape));
+        }
+    }
+    if tensors.len() != segments.len() {
+        return Err(format!("it has {} tensors, the network has {}", tensors.len(), segments.len()));
+    }
+    let mut parameters = Vec::with_capacity(network.parameters());
+    for segment in &segments {
+        let name = tensor_name(&segment.name);
+        let tensor = tensors.tensor(&name).map_err(|e| e.to_string())?;
+        let (numbers, _) = tensor.data().as_chunks::<4>();
+        parameters.extend(numbers.iter().map(|&bytes| f32::from_le_bytes(bytes)));
+        if parameters.last_chunk::<1>().is_some() && parameters[segment.range.clone()].iter().any(|w| !w.is_finite()) {
+            return Err(format!("the tensor `{name}` has a weight that is not finite"));
+        }
+    }
+    Ok(parameters)
+}
+
+/// `w1` in a graph is `layer1.weight` in a file.
+fn tensor_name(segment: &str) -> String {
+    let (kind, number) = segment.split_at(1);
+    format!("layer{number}.{}", if kind == "w" { "weight" } else { "bias" })
+}
+
+/// Writes `bytes` to a temporary file in the folder of `path`, then renames it: the file is there whole or not at all.
+///
+/// # Errors
+/// A folder that is missing or cannot be written to, a full disk.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let failed = |e: std::io::Error| Error::File { path: path.to_owned(), problem: format!("cannot be written: {e}") };
+    let mut file = temporary_beside(path)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|e| failed(e.error))?;
+    Ok(())
+}
+
+/// Whether a file can be written at `path`, found out before hours of work depend on it.
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn check_writable(path: &Path) -> Result<(), Error> {
+    temporary_beside(path).map(drop)
+}
+
+fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile, Error> {
+    let failed = |problem: String| Error::File { path: path.to_owned(), problem: format!("cannot be written: {problem}") };
+    if path.is_dir() {
+        return Err(failed("it is a folder".to_owned()));
+    }
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".chainrule-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    builder.tempfile_in(folder).map_err(|e| failed(e.to_string()))
+}

@@ -1,0 +1,375 @@
+//! Training: steps, epochs, and when to stop.
+
+use crate::error::Error;
+use crate::evaluate::{Evaluator, Scores, Tally};
+use crate::model::{Model, fill_targets};
+use crate::optim::{OptimizerState, is_decayed};
+use crate::random::Stream;
+use crate::schedule::ScheduleState;
+use chainrule_data::{Dataset, Target, hold_out, shuffle};
+use chainrule_engine::plan::Segment;
+use chainrule_engine::{Expr, Graph, Plan, Session};
+use chainrule_kernels::update;
+use serde::Serialize;
+use std::time::Instant;
+
+/// What an observer wants to happen next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Control {
+    /// Go on.
+    Continue,
+    /// End the training after this step and keep what is best so far.
+    Stop,
+}
+
+/// A step that was done.
+#[derive(Clone, Copy, Debug)]
+pub struct StepReport {
+    /// The epoch, counted from 1.
+    pub epoch: usize,
+    /// Samples of the epoch done so far.
+    pub samples: usize,
+    /// Samples of an epoch.
+    pub of: usize,
+    /// The mean loss of the epoch so far.
+    pub loss: f64,
+    /// The share of right classes in the epoch so far.
+    pub accuracy: Option<f64>,
+}
+
+/// An epoch that was done.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EpochReport {
+    /// The epoch, counted from 1.
+    pub epoch: usize,
+    /// How many were planned.
+    pub epochs: usize,
+    /// The learning rate of its last step.
+    pub learning_rate: f64,
+    /// Scores on the training data while it was learned from.
+    pub train: Scores,
+    /// Scores on the validation data afterwards.
+    pub validation: Option<Scores>,
+    /// Whether the validation loss is the lowest so far.
+    pub best: bool,
+    /// Seconds it took.
+    pub seconds: f64,
+    /// Training samples a second.
+    pub samples_per_second: f64,
+}
+
+/// Watches a training.
+pub trait Observer {
+    /// Called after every step.
+    fn on_step(&mut self, step: &StepReport) -> Control {
+        let _ = step;
+        Control::Continue
+    }
+
+    /// Called after every epoch.
+    fn on_epoch(&mut self, epoch: &EpochReport) -> Control {
+        let _ = epoch;
+        Control::Continue
+    }
+}
+
+/// Watches nothing.
+impl Observer for () {}
+
+/// Why a training ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// All epochs were done.
+    Finished,
+    /// The validation loss did not improve for as long as the patience lasted.
+    OutOfPatience,
+    /// The observer asked for it.
+    Stopped,
+}
+
+/// What a training did.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Outcome {
+    /// Why it ended.
+    pub ending: Ending,
+    /// The epoch whose weights the model has now; `None` if they are from the middle of the first.
+    pub kept_epoch: Option<usize>,
+    /// Every whole epoch.
+    pub history: Vec<EpochReport>,
+}
+
+/// A model under training: its sessions, optimiser state and buffers.
+pub struct Trainer<'a> {
+    model: &'a mut Model,
+    data: &'a Dataset,
+    segments: Vec<Segment>,
+    state: OptimizerState,
+    dropout: Stream,
+    steps: Vec<StepSession>,
+}
+
+/// What a step of a certain batch size needs.
+struct StepSession {
+    session: Session<f32>,
+    x: Vec<f32>,
+    y: Vec<f32>,
+    mask: Vec<f32>,
+}
+
+impl StepSession {
+    fn new(model: &Model, batch: usize) -> Result<Self, Error> {
+        let session = Session::new(training_plan(model, batch)?)?;
+        let mask = if model.recipe.dropout > 0.0 { batch * model.network.hidden_neurons() } else { 0 };
+        let x = vec![0.0; batch * model.network.inputs];
+        Ok(Self { session, x, y: vec![0.0; batch], mask: vec![0.0; mask] })
+    }
+}
+
+/// The plan of one step: the gradients of all parameters in one block, then the cost, then the outputs.
+pub(crate) fn training_plan(model: &Model, batch: usize) -> Result<Plan, Error> {
+    let graph = Graph::new();
+    let outputs = training_outputs(model, &graph, batch)?;
+    Ok(Plan::new(&graph, &outputs)?)
+}
+
+fn training_outputs<'g>(model: &Model, graph: &'g Graph, batch: usize) -> Result<Vec<Expr<'g>>, Error> {
+    let built = model.graph(graph, batch, model.recipe.dropout > 0.0);
+    let parameters: Vec<Expr<'g>> = built.layers.iter().flat_map(|l| [l.weight, l.bias]).collect();
+    let mut outputs = graph.gradients(built.cost, &parameters)?;
+    outputs.extend([built.cost, built.output]);
+    Ok(outputs)
+}
+
+impl<'a> Trainer<'a> {
+    /// Prepares to train `model` on rows of `data`.
+    ///
+    /// # Errors
+    /// A recipe that makes no sense, or data that the network does not fit.
+    pub fn new(model: &'a mut Model, data: &'a Dataset) -> Result<Self, Error> {
+        let problems = model.recipe.problems();
+        if !problems.is_empty() {
+            return Err(Error::Settings(problems));
+        }
+        model.check_fits(data)?;
+        if data.target.is_none() {
+            let problems = vec!["it has no target to learn".to_owned()];
+            return Err(Error::Fit { source_name: data.source.clone(), problems });
+        }
+        Ok(Self {
+            segments: model.network.segments(),
+            state: OptimizerState::new(model.recipe.optimizer, model.parameters.len()),
+            dropout: Stream::new(model.recipe.seed, DROPOUT_STREAM),
+            steps: Vec::new(),
+            model,
+            data,
+        })
+    }
+
+    /// Forward, backward and update on these rows with this learning rate; the scores are added to `tally`. Returns
+    /// whether all stayed finite; if not, the weights are as before.
+    ///
+    /// The first step of a batch size plans and takes memory; later ones allocate nothing.
+    ///
+    /// # Errors
+    /// An error of the engine, which only a fault in planning could cause.
+    pub fn step(&mut self, rows: &[u32], rate: f64, tally: &mut Tally) -> Result<bool, Error> {
+        let position = match self.steps.iter().position(|s| s.y.len() == rows.len()) {
+            Some(position) => position,
+            None => {
+                self.steps.push(StepSession::new(self.model, rows.len())?);
+                self.steps.len() - 1
+            }
+        };
+        let StepSession { session, x, y, mask } = &mut self.steps[position];
+        self.model.fill_features(self.data, rows, x);
+        fill_targets(self.data, rows, y);
+        if mask.is_empty() {
+            session.run(&self.model.parameters, &[x, y])?;
+        } else {
+            self.dropout.fill_mask(self.model.recipe.dropout, mask);
+            session.run(&self.model.parameters, &[x, y, mask])?;
+        }
+        let count = self.segments.len();
+        let cost = f64::from(session.output(count)[0]);
+        let recipe = &self.model.recipe;
+        let gradients = session.outputs_mut(0..count);
+        if recipe.l1 > 0.0 || recipe.l2 > 0.0 {
+            for at in self.segments.iter().filter(|s| is_decayed(s)).map(|s| s.range.clone()) {
+                let weights = &self.model.parameters[at.clone()];
+                update::penalty(&mut gradients[at], weights, recipe.l1 as f32, recipe.l2 as f32);
+            }
+        }
+        if !cost.is_finite() || !recipe.clip.is_none_or(|longest| clip(gradients, longest)) {
+            return Ok(false);
+        }
+        self.state.step(&mut self.model.parameters, gradients, rate, &self.segments);
+        tally.add(self.model, cost, session.output(count + 1), y);
+        Ok(true)
+    }
+
+    /// The first value of the last step on as many rows that is not finite, found by running it with nothing hidden.
+    fn first_non_finite(&self, batch: usize) -> Result<Option<String>, Error> {
+        for segment in &self.segments {
+            if self.model.parameters[segment.range.clone()].iter().any(|w| !w.is_finite()) {
+                return Ok(Some(segment.name.clone()));
+            }
+        }
+        let Some(StepSession { x, y, mask, .. }) = self.steps.iter().find(|s| s.y.len() == batch) else {
+            return Ok(None);
+        };
+        let graph = Graph::new();
+        let outputs = training_outputs(self.model, &graph, batch)?;
+        let mut session = Session::<f32>::new(Plan::transparent(&graph, &outputs)?)?;
+        let inputs: [&[f32]; 3] = [x, y, mask];
+        session.run(&self.model.parameters, &inputs[..if mask.is_empty() { 2 } else { 3 }])?;
+        Ok(session.first_non_finite().map(|node| graph.nodes().label(node)))
+    }
+}
+
+/// The random streams of one seed: layers take the low numbers, dropout the last.
+const DROPOUT_STREAM: u64 = u64::MAX;
+
+/// Scales the gradient down to the norm `longest` if it is longer; whether its norm is finite.
+fn clip(gradients: &mut [f32], longest: f64) -> bool {
+    let norm = update::norm_squared(gradients).sqrt();
+    if norm > longest && norm.is_finite() {
+        update::scale(gradients, (longest / norm) as f32);
+    }
+    norm.is_finite()
+}
+
+/// Trains a model on `data` by its recipe, and leaves the best weights in it: those of the epoch with the lowest
+/// validation loss, or the last ones if nothing is held out.
+///
+/// # Errors
+/// As [`Trainer::new`]; or divergence, with the weights of the best epoch (at first the initial ones) in the model.
+pub fn fit(model: &mut Model, data: &Dataset, observer: &mut dyn Observer) -> Result<Outcome, Error> {
+    let labels = match &data.target {
+        Some(Target::Classes { labels, .. }) => Some(labels.as_slice()),
+        _ => None,
+    };
+    let recipe = model.recipe.clone();
+    let (train, held_out) = hold_out(data.len(), labels, recipe.validation, recipe.seed);
+    let mut course = Course {
+        schedule: ScheduleState::new(recipe.schedule, recipe.learning_rate),
+        best: Best { loss: f64::INFINITY, epoch: None, parameters: model.parameters.clone() },
+        history: Vec::new(),
+        order: train,
+        held_out,
+        evaluator: Evaluator::new(),
+    };
+    let ending = course.run(&mut Trainer::new(model, data)?, observer);
+    // A stop before the end of the first epoch leaves no best epoch: then the weights so far are kept.
+    if ending.is_err() || course.best.epoch.is_some() {
+        model.parameters.copy_from_slice(&course.best.parameters);
+    }
+    Ok(Outcome { ending: ending?, kept_epoch: course.best.epoch, history: course.history })
+}
+
+/// The weights to keep.
+struct Best {
+    loss: f64,
+    epoch: Option<usize>,
+    parameters: Vec<f32>,
+}
+
+/// The state of a training between epochs.
+struct Course {
+    schedule: ScheduleState,
+    best: Best,
+    history: Vec<EpochReport>,
+    order: Vec<u32>,
+    held_out: Vec<u32>,
+    evaluator: Evaluator,
+}
+
+impl Course {
+    fn run(&mut self, trainer: &mut Trainer<'_>, observer: &mut dyn Observer) -> Result<Ending, Error> {
+        let epochs = trainer.model.recipe.epochs;
+        for epoch in 1..=epochs {
+            let begin = Instant::now();
+            let mut tally = Tally::default();
+            let (rate, control) = self.epoch(trainer, epoch, &mut tally, observer)?;
+            if control == Control::Stop {
+                return Ok(Ending::Stopped);
+            }
+            let report = self.close(trainer, epoch, rate, &tally, begin)?;
+            let control = observer.on_epoch(&report);
+            self.history.push(report);
+            if control == Control::Stop {
+                return Ok(Ending::Stopped);
+            }
+            let waited = epoch - self.best.epoch.unwrap_or(0);
+            if trainer.model.recipe.patience.is_some_and(|patience| waited >= patience) {
+                return Ok(Ending::OutOfPatience);
+            }
+        }
+        Ok(Ending::Finished)
+    }
+
+    /// All steps of an epoch, in an order of its own; the last batch may be smaller.
+    fn epoch(
+        &mut self,
+        trainer: &mut Trainer<'_>,
+        epoch: usize,
+        tally: &mut Tally,
+        observer: &mut dyn Observer,
+    ) -> Result<(f64, Control), Error> {
+        let (batch, epochs) = (trainer.model.recipe.batch_size, trainer.model.recipe.epochs);
+        shuffle(&mut self.order, trainer.model.recipe.seed, epoch as u64);
+        let steps = self.order.len().div_ceil(batch);
+        let mut rate = 0.0;
+        for (number, rows) in self.order.chunks(batch).enumerate() {
+            let done = (epoch - 1) * steps + number;
+            rate = self.schedule.rate(done as f64 / (epochs * steps) as f64, epoch - 1);
+            if !trainer.step(rows, rate, tally)? {
+                let node = trainer.first_non_finite(rows.len())?;
+                return Err(Error::Diverged { epoch, step: number + 1, node, rate });
+            }
+            let scores = tally.scores();
+            let (samples, of) = (tally.samples(), self.order.len());
+            let report = StepReport { epoch, samples, of, loss: scores.loss, accuracy: scores.accuracy };
+            if observer.on_step(&report) == Control::Stop {
+                return Ok((rate, Control::Stop));
+            }
+        }
+        Ok((rate, Control::Continue))
+    }
+
+    /// Validates, remembers the best, and reports.
+    fn close(
+        &mut self,
+        trainer: &Trainer<'_>,
+        epoch: usize,
+        rate: f64,
+        tally: &Tally,
+        begin: Instant,
+    ) -> Result<EpochReport, Error> {
+        let train_seconds = begin.elapsed().as_secs_f64();
+        let validation = match self.held_out.as_slice() {
+            [] => None,
+            rows => Some(self.evaluator.tally(trainer.model, trainer.data, rows)?.scores()),
+        };
+        let train = tally.scores();
+        let loss = validation.as_ref().map_or(train.loss, |v| v.loss);
+        self.schedule.observe(loss);
+        // Without validation data the latest weights are the ones to keep.
+        let best = validation.is_none() || loss < self.best.loss;
+        if best && trainer.model.parameters.iter().all(|w| w.is_finite()) {
+            self.best.loss = loss;
+            self.best.epoch = Some(epoch);
+            self.best.parameters.copy_from_slice(&trainer.model.parameters);
+        }
+        Ok(EpochReport {
+            epoch,
+            epochs: trainer.model.recipe.epochs,
+            learning_rate: rate,
+            train,
+            validation,
+            best,
+            seconds: begin.elapsed().as_secs_f64(),
+            samples_per_second: tally.samples() as f64 / train_seconds.max(1e-9),
+        })
+    }
+}
