@@ -9,8 +9,9 @@ use crate::model::{Model, Task};
 use crate::network::Network;
 use crate::optim::Optimizer;
 use crate::recipe::Recipe;
+use crate::setup::learn_target;
 use crate::train::{Observer, Outcome, fit};
-use chainrule_data::{Dataset, Scaling, Target};
+use chainrule_data::{Dataset, Scaling};
 use std::path::Path;
 
 /// A multilayer perceptron: a [`Model`] that is built, trained and asked in a few lines.
@@ -78,10 +79,8 @@ impl Mlp {
     /// # Errors
     /// As [`fit`].
     pub fn fit(&mut self, data: &Dataset, observer: &mut dyn Observer) -> Result<Outcome, Error> {
-        match &data.target {
-            Some(Target::Classes { names, .. }) => self.model.task = Task::Classes(names.clone()),
-            Some(Target::Values { name, .. }) => self.model.task = Task::Value(name.clone()),
-            None => {}
+        if let Some(target) = &data.target {
+            (self.model.task, self.model.target) = learn_target(target, &self.model.target);
         }
         self.model.features.clone_from(&data.feature_names);
         fit(&mut self.model, data, observer)
@@ -236,7 +235,7 @@ impl MlpBuilder {
         let task = if self.loss.is_for_classes() {
             Task::Classes((0..self.outputs).map(|class| class.to_string()).collect())
         } else {
-            Task::Value("value".to_owned())
+            Task::Value { shift: 0.0, deviation: 1.0 }
         };
         Ok(Mlp {
             model: Model {
@@ -244,6 +243,7 @@ impl MlpBuilder {
                 network,
                 loss: self.loss,
                 task,
+                target: "target".to_owned(),
                 features: Vec::new(),
                 image: None,
                 scaling: self.scaling,

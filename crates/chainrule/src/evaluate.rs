@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::loss::Loss;
-use crate::model::{Model, Task, fill_targets};
+use crate::model::{Model, Task};
 use chainrule_data::{Dataset, Target};
 use chainrule_engine::{Graph, Plan, Session};
 use serde::Serialize;
@@ -40,16 +40,19 @@ impl Tally {
         self.samples += targets.len();
         self.loss += loss * targets.len() as f64;
         let width = model.network.outputs().max(1);
-        self.is_value = matches!(model.task, Task::Value(_));
-        if self.is_value {
-            for (&output, &target) in outputs.iter().zip(targets) {
-                let error = f64::from(output) - f64::from(target);
-                self.absolute += error.abs();
-                self.squared += error * error;
+        let samples = outputs.chunks_exact(width).zip(targets);
+        match model.task {
+            Task::Value { deviation, .. } => {
+                self.is_value = true;
+                for (row, &target) in samples {
+                    let error = (f64::from(row[0]) - f64::from(target)) * deviation;
+                    self.absolute += error.abs();
+                    self.squared += error * error;
+                }
             }
-        } else {
-            let right = outputs.chunks_exact(width).zip(targets);
-            self.right += right.filter(|(row, target)| predicted_class(model.loss, row) == **target as usize).count();
+            Task::Classes(_) => {
+                self.right += samples.filter(|(row, y)| predicted_class(model.loss, row) == **y as usize).count();
+            }
         }
     }
 
@@ -125,7 +128,7 @@ impl Evaluator {
             };
             let Forward { session, x, y } = &mut self.forward[position];
             model.fill_features(data, rows, x);
-            fill_targets(data, rows, y);
+            model.fill_targets(data, rows, y);
             session.run(&model.parameters, &[x, y])?;
             visit(rows, f64::from(session.output(1)[0]), session.output(0), y);
         }
@@ -238,8 +241,8 @@ fn without_target(data: &Dataset) -> Dataset {
 /// and divided by their sum.
 fn prediction(model: &Model, outputs: &[f32]) -> Prediction {
     let raw: Vec<f64> = outputs.iter().map(|&v| f64::from(v)).collect();
-    if matches!(model.task, Task::Value(_)) {
-        return Prediction { class: None, values: raw };
+    if let Task::Value { shift, deviation } = model.task {
+        return Prediction { class: None, values: raw.iter().map(|v| v * deviation + shift).collect() };
     }
     let class = Some(predicted_class(model.loss, outputs));
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());

@@ -1,7 +1,7 @@
 //! One sample through a network, forward and back, with every number.
 
 use crate::error::Error;
-use crate::model::{Model, Task, fill_targets};
+use crate::model::{Model, Task};
 use chainrule_data::{Dataset, Target};
 use chainrule_engine::{Graph, Trace};
 use serde::Serialize;
@@ -98,7 +98,7 @@ pub fn explain(model: &Model, data: &Dataset, row: usize, learning_rate: f64) ->
     };
     let (mut x, mut y) = (vec![0.0; model.network.inputs], [0.0]);
     model.fill_features(data, &[row as u32], &mut x);
-    fill_targets(data, &[row as u32], &mut y);
+    model.fill_targets(data, &[row as u32], &mut y);
     let wide = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
     let explained = explain_sample(model, &wide(&model.parameters), &wide(&x), &wide(&y), learning_rate)?;
     Ok(Explanation { row, target, ..explained })

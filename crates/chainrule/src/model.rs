@@ -9,13 +9,18 @@ use chainrule_engine::{Expr, Graph};
 use serde::{Deserialize, Serialize};
 
 /// What the outputs mean.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
     /// One of these classes.
     Classes(Vec<String>),
-    /// A real number of this name.
-    Value(String),
+    /// A real number. The network is trained on (value − shift) / deviation, and its output is turned back.
+    Value {
+        /// The mean of the training values.
+        shift: f64,
+        /// Their standard deviation.
+        deviation: f64,
+    },
 }
 
 /// A network with everything needed to use it.
@@ -27,6 +32,8 @@ pub struct Model {
     pub loss: Loss,
     /// What the outputs mean.
     pub task: Task,
+    /// The name of what is predicted.
+    pub target: String,
     /// The names of the input columns, in order.
     pub features: Vec<String>,
     /// Height and width, if the inputs are images.
@@ -51,7 +58,7 @@ impl Model {
     pub fn classes(&self) -> &[String] {
         match &self.task {
             Task::Classes(names) => names,
-            Task::Value(_) => &[],
+            Task::Value { .. } => &[],
         }
     }
 
@@ -105,7 +112,7 @@ impl Model {
                     problems.push(format!("it tells classes apart, but `{name}` is a real number"));
                 }
             }
-            (Task::Value(_), target) => {
+            (Task::Value { .. }, target) => {
                 if outputs != 1 {
                     problems.push(format!("the network has {outputs} outputs for one value: use one that ends with -1"));
                 }
@@ -126,21 +133,21 @@ impl Model {
         self.scaling.apply(data.columns(), x);
     }
 
+    /// Fills `y` with class indices or scaled values; zeros where there is no target.
+    pub(crate) fn fill_targets(&self, data: &Dataset, rows: &[u32], y: &mut [f32]) {
+        let place = y.iter_mut().zip(rows);
+        match (&data.target, &self.task) {
+            (Some(Target::Classes { labels, .. }), _) => place.for_each(|(y, &row)| *y = labels[row as usize] as f32),
+            (Some(Target::Values { values, .. }), Task::Value { shift, deviation }) => {
+                place.for_each(|(y, &row)| *y = ((f64::from(values[row as usize]) - shift) / deviation) as f32);
+            }
+            _ => y.fill(0.0),
+        }
+    }
+
     /// The image size in the terms of the data crate.
     pub fn image_size(&self) -> Option<ImageSize> {
         self.image.map(|(height, width)| ImageSize { height, width })
     }
 }
 
-/// Fills `y` with class indices or values; zeros where there is no target.
-pub(crate) fn fill_targets(data: &Dataset, rows: &[u32], y: &mut [f32]) {
-    match &data.target {
-        Some(Target::Classes { labels, .. }) => {
-            y.iter_mut().zip(rows).for_each(|(y, &row)| *y = labels[row as usize] as f32);
-        }
-        Some(Target::Values { values, .. }) => {
-            y.iter_mut().zip(rows).for_each(|(y, &row)| *y = values[row as usize]);
-        }
-        None => y.fill(0.0),
-    }
-}

@@ -25,6 +25,7 @@ struct Description {
     network: Network,
     loss: Loss,
     task: Task,
+    target: String,
     #[serde(default)]
     features: Vec<String>,
     #[serde(default)]
@@ -46,6 +47,7 @@ impl Model {
             network: self.network.clone(),
             loss: self.loss,
             task: self.task.clone(),
+            target: self.target.clone(),
             features: self.features.clone(),
             image: self.image,
             scaling: self.scaling.clone(),
@@ -109,8 +111,8 @@ impl Model {
         description.check()?;
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| format!("it is damaged ({e})"))?;
         let parameters = read_parameters(&description.network, &tensors)?;
-        let Description { network, loss, task, features, image, scaling, recipe, .. } = description;
-        Ok(Self { network, loss, task, features, image, scaling, recipe, parameters })
+        let Description { network, loss, task, target, features, image, scaling, recipe, .. } = description;
+        Ok(Self { network, loss, task, target, features, image, scaling, recipe, parameters })
     }
 }
 
@@ -136,7 +138,7 @@ impl Description {
             Task::Classes(names) => {
                 outputs == names.len() || (outputs == 1 && names.len() == 2 && !self.loss.takes_index())
             }
-            Task::Value(_) => outputs == 1 && !self.loss.is_for_classes(),
+            Task::Value { deviation, .. } => outputs == 1 && !self.loss.is_for_classes() && *deviation > 0.0,
         };
         if !fits {
             return Err(format!("its {outputs} outputs do not fit its task and its loss ({})", self.loss));

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::evaluate::{Evaluator, Scores, Tally};
-use crate::model::{Model, fill_targets};
+use crate::model::Model;
 use crate::optim::{OptimizerState, is_decayed};
 use crate::random::Stream;
 use crate::schedule::ScheduleState;
@@ -127,7 +127,10 @@ impl StepSession {
 }
 
 /// The plan of one step: the gradients of all parameters in one block, then the cost, then the outputs.
-pub(crate) fn training_plan(model: &Model, batch: usize) -> Result<Plan, Error> {
+///
+/// # Errors
+/// A batch too large to be planned.
+pub fn training_plan(model: &Model, batch: usize) -> Result<Plan, Error> {
     let graph = Graph::new();
     let outputs = training_outputs(model, &graph, batch)?;
     Ok(Plan::new(&graph, &outputs)?)
@@ -183,7 +186,7 @@ impl<'a> Trainer<'a> {
         };
         let StepSession { session, x, y, mask } = &mut self.steps[position];
         self.model.fill_features(self.data, rows, x);
-        fill_targets(self.data, rows, y);
+        self.model.fill_targets(self.data, rows, y);
         if mask.is_empty() {
             session.run(&self.model.parameters, &[x, y])?;
         } else {

@@ -1,1 +1,64 @@
-fn main() {}
+//! The `chainrule` command.
+
+mod args;
+mod evaluate;
+mod explain;
+mod grad;
+mod input;
+mod output;
+mod predict;
+mod summary;
+mod train;
+
+use args::{Args, Command};
+use clap::{CommandFactory, Parser};
+use std::process::ExitCode;
+
+/// What a user got wrong on the command line, as opposed to what failed: exit code 2.
+#[derive(Debug)]
+struct Usage(String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+fn main() -> ExitCode {
+    match run(Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // A reader that closes the pipe early (`| head`) wants no more; that is no failure.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            anstream::eprintln!("{}error:{:#} {error:#}", output::ERROR, output::ERROR);
+            ExitCode::from(if is_usage(&error) { 2 } else { 1 })
+        }
+    }
+}
+
+fn run(args: Args) -> anyhow::Result<()> {
+    match args.command {
+        Command::Grad(args) => grad::run(&args),
+        Command::Summary(args) => summary::run(&args),
+        Command::Train(args) => train::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Predict(args) => predict::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Args::command(), "chainrule", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+fn is_usage(error: &anyhow::Error) -> bool {
+    use chainrule::Error;
+    let settings = |e: &Error| matches!(e, Error::Settings(_) | Error::Network { .. } | Error::Name(_));
+    error.is::<Usage>() || error.downcast_ref::<Error>().is_some_and(settings)
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -18,6 +18,31 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// The samples at `rows`, in that order, as a dataset of their own.
+    ///
+    /// # Panics
+    /// If a row is not there.
+    #[must_use]
+    pub fn select(&self, rows: &[u32]) -> Self {
+        let target = self.target.as_ref().map(|target| match target {
+            Target::Classes { labels, names } => {
+                let labels = rows.iter().map(|&row| labels[row as usize]).collect();
+                Target::Classes { labels, names: names.clone() }
+            }
+            Target::Values { values, name } => {
+                let values = rows.iter().map(|&row| values[row as usize]).collect();
+                Target::Values { values, name: name.clone() }
+            }
+        });
+        Self {
+            features: self.features.select(rows),
+            feature_names: self.feature_names.clone(),
+            target,
+            image: self.image,
+            source: self.source.clone(),
+        }
+    }
+
     /// The number of examples.
     pub fn len(&self) -> usize {
         self.features.rows()

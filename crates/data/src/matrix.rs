@@ -59,6 +59,20 @@ impl Matrix {
         &self.values
     }
 
+    /// The rows at `rows`, in that order, as a matrix of their own.
+    ///
+    /// # Panics
+    /// If a row is not there.
+    #[must_use]
+    pub fn select(&self, rows: &[u32]) -> Self {
+        let range = |row: &u32| *row as usize * self.cols..(*row as usize + 1) * self.cols;
+        let values = match &self.values {
+            Values::Bytes(all) => Values::Bytes(rows.iter().flat_map(|r| &all[range(r)]).copied().collect()),
+            Values::Floats(all) => Values::Floats(rows.iter().flat_map(|r| &all[range(r)]).copied().collect()),
+        };
+        Self { rows: rows.len(), cols: self.cols, values }
+    }
+
     /// Copies the named rows, in that order, into `out` as raw `f32` values. Allocates nothing.
     ///
     /// # Panics

@@ -1,0 +1,197 @@
+//! From data to a model that is ready to be trained: what is not asked for is chosen to fit the data.
+
+use crate::activation::Activation;
+use crate::error::Error;
+use crate::init::Init;
+use crate::loss::Loss;
+use crate::model::{Model, Task};
+use crate::names::named_enum;
+use crate::network::Network;
+use crate::optim::Optimizer;
+use crate::recipe::Recipe;
+use crate::schedule::Schedule;
+use chainrule_data::{Dataset, Scaling, Target, hold_out};
+
+named_enum! {
+    /// What is done to the inputs before the first layer, fitted on the training part.
+    ScalingChoice, "scaling":
+    /// Mean 0 and deviation 1: over all pixels of images, for each column of tables.
+    Standard "standard",
+    /// x / 255, for bytes.
+    Pixels "pixels",
+    /// Nothing.
+    None "none",
+}
+
+/// What is asked for; the rest is chosen.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// Sizes from the inputs to the outputs.
+    pub sizes: Option<Vec<usize>>,
+    /// Sizes of the hidden layers; an empty list means none.
+    pub hidden: Option<Vec<usize>>,
+    /// Activation of the hidden layers.
+    pub activation: Option<Activation>,
+    /// Activation of the output layer.
+    pub output_activation: Option<Activation>,
+    /// The loss.
+    pub loss: Option<Loss>,
+    /// The scaling of the inputs.
+    pub scaling: Option<ScalingChoice>,
+    /// The optimiser.
+    pub optimizer: Option<Optimizer>,
+    /// The learning rate.
+    pub learning_rate: Option<f64>,
+    /// The schedule.
+    pub schedule: Option<Schedule>,
+    /// How the weights are drawn.
+    pub init: Option<Init>,
+    /// Passes over the data.
+    pub epochs: Option<usize>,
+    /// Samples a step.
+    pub batch_size: Option<usize>,
+    /// The validation share.
+    pub validation: Option<f64>,
+    /// Epochs to wait for a better validation loss.
+    pub patience: Option<usize>,
+    /// L2 penalty.
+    pub l2: f64,
+    /// L1 penalty.
+    pub l1: f64,
+    /// Dropout rate.
+    pub dropout: f64,
+    /// The longest gradient.
+    pub clip: Option<f64>,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// Rows below which an epoch is too short to tune by epochs: small tables are passed over more often.
+const STEPS_WANTED: usize = 3000;
+
+impl Setup {
+    /// Builds a model for `data`, with weights drawn, to be trained on the same data.
+    ///
+    /// # Errors
+    /// Settings that make no sense or contradict each other, and a network that does not fit the data: all of them.
+    pub fn build(&self, data: &Dataset) -> Result<Model, Error> {
+        let recipe = self.recipe(data);
+        let problems = recipe.problems();
+        if !problems.is_empty() {
+            return Err(Error::Settings(problems));
+        }
+        let Some(target) = &data.target else {
+            let problems = vec!["it has no target to learn".to_owned()];
+            return Err(Error::Fit { source_name: data.source.clone(), problems });
+        };
+        let (task, name) = learn_target(target, "class");
+        let network = self.network(data, target)?;
+        let model = Model {
+            parameters: Vec::new(),
+            network,
+            loss: self.loss.unwrap_or(match target {
+                Target::Classes { .. } => Loss::CrossEntropy { smoothing: 0.0 },
+                Target::Values { .. } => Loss::Mse,
+            }),
+            task,
+            target: name,
+            features: if data.image.is_some() { Vec::new() } else { data.feature_names.clone() },
+            image: data.image.map(|size| (size.height, size.width)),
+            scaling: self.scaling(data, target, &recipe),
+            recipe,
+        };
+        model.check_fits(data)?;
+        Ok(Model { parameters: model.network.initialize(model.recipe.init, model.recipe.seed), ..model })
+    }
+
+    fn network(&self, data: &Dataset, target: &Target) -> Result<Network, Error> {
+        let outputs = match target {
+            Target::Classes { names, .. } if self.loss == Some(Loss::BinaryCrossEntropy) && names.len() == 2 => 1,
+            Target::Classes { names, .. } => names.len(),
+            Target::Values { .. } => 1,
+        };
+        let hidden = self.hidden.clone().unwrap_or_else(|| usual_hidden(data));
+        let chosen = [vec![data.columns()], hidden, vec![outputs]].concat();
+        let sizes = self.sizes.as_ref().unwrap_or(&chosen);
+        let activation = self.activation.unwrap_or(Activation::Relu);
+        Network::new(sizes, activation, self.output_activation.unwrap_or(Activation::Identity))
+    }
+
+    fn recipe(&self, data: &Dataset) -> Recipe {
+        let optimizer = self.optimizer.unwrap_or(Optimizer::Adam);
+        let is_image = data.image.is_some();
+        let batch_size = self.batch_size.unwrap_or(if is_image { 128 } else { usual_batch(data.len()) });
+        let steps = data.len().div_ceil(batch_size.max(1)).max(1);
+        let epochs = self.epochs.unwrap_or(if is_image { 10 } else { STEPS_WANTED.div_ceil(steps).clamp(10, 300) });
+        let validation = self.validation.unwrap_or(0.1);
+        let usual_schedule = if self.optimizer.is_none() { Schedule::OneCycle } else { Schedule::Constant };
+        // The rate of a one-cycle is its peak, which may be higher than a constant rate.
+        let usual_rate = if self.optimizer.is_none() { 0.003 } else { optimizer.usual_rate() };
+        Recipe {
+            epochs,
+            batch_size,
+            learning_rate: self.learning_rate.unwrap_or(usual_rate),
+            schedule: self.schedule.unwrap_or(usual_schedule),
+            optimizer,
+            init: self.init.unwrap_or(match self.activation {
+                Some(Activation::Sigmoid | Activation::Tanh | Activation::Identity) => Init::GlorotUniform,
+                _ => Init::HeNormal,
+            }),
+            l2: self.l2,
+            l1: self.l1,
+            dropout: self.dropout,
+            clip: self.clip,
+            validation,
+            patience: self.patience,
+            seed: self.seed,
+        }
+    }
+
+    fn scaling(&self, data: &Dataset, target: &Target, recipe: &Recipe) -> Scaling {
+        let labels = match target {
+            Target::Classes { labels, .. } => Some(labels.as_slice()),
+            Target::Values { .. } => None,
+        };
+        match self.scaling.unwrap_or(ScalingChoice::Standard) {
+            ScalingChoice::None => Scaling::None,
+            ScalingChoice::Pixels => Scaling::pixels(),
+            ScalingChoice::Standard => {
+                let (train, _) = hold_out(data.len(), labels, recipe.validation, recipe.seed);
+                if data.image.is_some() {
+                    Scaling::fit_uniform(&data.features, &train)
+                } else {
+                    Scaling::fit_columns(&data.features, &train)
+                }
+            }
+        }
+    }
+}
+
+/// The task that a target sets, and its name: `name` where the target has none.
+pub fn learn_target(target: &Target, name: &str) -> (Task, String) {
+    match target {
+        Target::Classes { names, .. } => (Task::Classes(names.clone()), name.to_owned()),
+        Target::Values { values, name } => {
+            let count = values.len().max(1) as f64;
+            let shift = values.iter().map(|&v| f64::from(v)).sum::<f64>() / count;
+            let variance = values.iter().map(|&v| (f64::from(v) - shift).powi(2)).sum::<f64>() / count;
+            let deviation = if variance > 0.0 { variance.sqrt() } else { 1.0 };
+            (Task::Value { shift, deviation }, name.clone())
+        }
+    }
+}
+
+/// Two hidden layers for images, one or two narrower ones for tables by their rows.
+fn usual_hidden(data: &Dataset) -> Vec<usize> {
+    match (data.image, data.len()) {
+        (Some(_), _) => vec![256, 128],
+        (None, 0..500) => vec![16],
+        (None, 500..5000) => vec![32, 16],
+        (None, _) => vec![64, 32],
+    }
+}
+
+/// A fiftieth of the rows, as a power of two between 8 and 128.
+fn usual_batch(rows: usize) -> usize {
+    (rows / 50).next_power_of_two().clamp(8, 128)
+}

@@ -1,0 +1,291 @@
+//! The command line: one block an option, with its help.
+
+use chainrule::{Activation, Init, Loss, Optimizer, Schedule, ScalingChoice, Sizes};
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Neural networks trained by back-propagation, with nothing hidden.
+#[derive(Parser, Debug)]
+#[command(name = "chainrule", version, about, max_term_width = 100, propagate_version = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Differentiate an expression and show how
+    Grad(GradArgs),
+    /// Show the sizes of a network or a model file
+    Summary(SummaryArgs),
+    /// Train a network on images or a table
+    Train(Box<TrainArgs>),
+    /// Score a model on data
+    Evaluate(EvaluateArgs),
+    /// Predict with a model
+    Predict(PredictArgs),
+    /// Show one sample's way through a network, forward and back
+    Explain(ExplainArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+const GRAD_EXAMPLES: &str = "Examples:
+  chainrule grad 'e = (a+b)*(b+1)' a=2 b=1
+  chainrule grad 'c = a+b; d = b+1; e = c*d' a=2 b=1 --steps --paths
+  chainrule grad 'log(1 + exp(-y*(w*x + b)))' x=2 y=1 w=0.5 b=-1 --wrt w,b --check
+  chainrule grad 'x^3 + sin(x)' x=1 --order 2 --json
+
+Operators + - * / ^ and parentheses; `;` or a new line ends a statement; `name = …` names a value.";
+
+#[derive(ClapArgs, Debug)]
+#[command(after_help = GRAD_EXAMPLES, after_long_help = format!("{GRAD_EXAMPLES}\n\nFunctions:\n{}", function_list()))]
+pub(crate) struct GradArgs {
+    /// The expression; the last statement is differentiated
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) expression: String,
+    /// A value for each variable, as NAME=VALUE
+    #[arg(value_parser = name_value)]
+    pub(crate) values: Vec<(String, f64)>,
+    /// Replay the sweep in words and numbers
+    #[arg(long)]
+    pub(crate) steps: bool,
+    /// List the paths of the chain rule and compare the work
+    #[arg(long)]
+    pub(crate) paths: bool,
+    /// List at most this many paths
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) limit: usize,
+    /// Set finite differences beside the result
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// 2 adds the second derivatives
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub(crate) order: u8,
+    /// Differentiate by these variables only
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) wrt: Vec<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn function_list() -> String {
+    let line = |(name, about): (&str, &str)| format!("  {name:<10}{about}\n");
+    chainrule::engine::parse::functions().map(line).collect()
+}
+
+fn name_value(text: &str) -> Result<(String, f64), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE, as in a=2")?;
+    let number = value.trim().parse::<f64>().map_err(|_| format!("`{value}` is not a number"))?;
+    if !number.is_finite() {
+        return Err(format!("`{value}` is not a finite number"));
+    }
+    Ok((name.trim().to_owned(), number))
+}
+
+const SUMMARY_EXAMPLES: &str = "Examples:
+  chainrule summary 3-4-4-1
+  chainrule summary 784-128-10 --batch-size 256
+  chainrule summary model.safetensors --json";
+
+#[derive(ClapArgs, Debug)]
+#[command(after_help = SUMMARY_EXAMPLES)]
+pub(crate) struct SummaryArgs {
+    /// Sizes from the inputs to the outputs, or a model file
+    pub(crate) network: String,
+    /// Samples a step, for the memory to train
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
+    pub(crate) batch_size: usize,
+    /// Activation of the hidden layers
+    #[arg(long, value_name = "NAME", default_value = "relu")]
+    pub(crate) activation: Activation,
+    /// The optimizer, for the memory to train
+    #[arg(long, value_name = "NAME", default_value = "adam")]
+    pub(crate) optimizer: Optimizer,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(0) | Err(_) => Err("it must be a whole number from 1".to_owned()),
+        Ok(number) => Ok(number),
+    }
+}
+
+const TRAIN_EXAMPLES: &str = "Examples:
+  chainrule train data/mnist
+  chainrule train data/mnist --hidden 512 --epochs 5 --out digits.safetensors
+  chainrule train houses.csv --target price --validation 0.2 --patience 20
+  chainrule train flowers.csv --target species --hidden none
+
+What is not given is chosen to fit the data, and shown.";
+
+#[derive(ClapArgs, Debug)]
+#[command(after_help = TRAIN_EXAMPLES)]
+pub(crate) struct TrainArgs {
+    /// A folder of IDX files (plain or gzip), or a CSV file
+    pub(crate) data: PathBuf,
+    /// The column of a table that is to be predicted
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) target: Option<String>,
+    /// Whether the target is a class or a value [default: from the data]
+    #[arg(long, value_name = "TASK", value_parser = ["classify", "regress"])]
+    pub(crate) task: Option<String>,
+    /// Sizes from the inputs to the outputs, as in 784-128-10
+    #[arg(long, value_name = "SIZES", conflicts_with = "hidden")]
+    pub(crate) model: Option<Sizes>,
+    /// Sizes of the hidden layers, as in 128,64, or none
+    #[arg(long, value_name = "SIZES", value_parser = hidden_sizes)]
+    pub(crate) hidden: Option<Hidden>,
+    /// Activation of the hidden layers: identity, sigmoid, tanh, relu, leaky-relu, elu, gelu, silu, softplus
+    #[arg(long, value_name = "NAME")]
+    pub(crate) activation: Option<Activation>,
+    /// Activation of the output layer, which usually has none
+    #[arg(long, value_name = "NAME")]
+    pub(crate) output_activation: Option<Activation>,
+    /// quadratic, mse, mae, huber:DELTA, cross-entropy:SMOOTHING, binary-cross-entropy
+    #[arg(long, value_name = "NAME")]
+    pub(crate) loss: Option<Loss>,
+    /// sgd, momentum:MU, nesterov:MU, adagrad, rmsprop:RHO, adam, adamw:DECAY
+    #[arg(long, value_name = "NAME")]
+    pub(crate) optimizer: Option<Optimizer>,
+    /// The learning rate
+    #[arg(long, value_name = "RATE", value_parser = number)]
+    pub(crate) lr: Option<f64>,
+    /// constant, step:EVERY:FACTOR, exponential:FACTOR, cosine, warm-up:SHARE, one-cycle, plateau:FACTOR:PATIENCE
+    #[arg(long, value_name = "NAME")]
+    pub(crate) schedule: Option<Schedule>,
+    /// glorot-uniform, glorot-normal, he-uniform, he-normal, lecun-normal, normal:DEVIATION, zeros
+    #[arg(long, value_name = "NAME")]
+    pub(crate) init: Option<Init>,
+    /// What is done to the inputs: standard, pixels (x / 255), none
+    #[arg(long, value_name = "NAME")]
+    pub(crate) scaling: Option<ScalingChoice>,
+    /// Passes over the training data
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) epochs: Option<usize>,
+    /// Samples a step
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) batch_size: Option<usize>,
+    /// L2 penalty ½λΣw² on the weights (for a book's λ/n, divide by n)
+    #[arg(long, value_name = "LAMBDA", default_value_t = 0.0, value_parser = number, hide_default_value = true)]
+    pub(crate) l2: f64,
+    /// L1 penalty λΣ|w| on the weights
+    #[arg(long, value_name = "LAMBDA", default_value_t = 0.0, value_parser = number, hide_default_value = true)]
+    pub(crate) l1: f64,
+    /// Share of hidden activations set to 0 in each step
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = number, hide_default_value = true)]
+    pub(crate) dropout: f64,
+    /// Scale gradients down to this norm
+    #[arg(long, value_name = "NORM", value_parser = number)]
+    pub(crate) clip: Option<f64>,
+    /// Seed of every random choice
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Threads; the result does not depend on them [default: one a core]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(crate) threads: usize,
+    /// Share of the training data held out to choose the best epoch [default: 0.1]
+    #[arg(long, value_name = "SHARE", value_parser = number)]
+    pub(crate) validation: Option<f64>,
+    /// Stop after this many epochs without a better validation loss
+    #[arg(long, value_name = "EPOCHS", value_parser = at_least_one)]
+    pub(crate) patience: Option<usize>,
+    /// Share of a table held out for the test at the end
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = number)]
+    pub(crate) test: f64,
+    /// The model file to write
+    #[arg(long, short, value_name = "FILE", default_value = "model.safetensors")]
+    pub(crate) out: PathBuf,
+    /// Print one JSON event a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print the plan of a training step and stop
+    #[arg(long)]
+    pub(crate) show_plan: bool,
+}
+
+/// The sizes of hidden layers; none is a choice too.
+#[derive(Clone, Debug)]
+pub(crate) struct Hidden(pub(crate) Vec<usize>);
+
+fn hidden_sizes(text: &str) -> Result<Hidden, String> {
+    if text == "none" {
+        return Ok(Hidden(Vec::new()));
+    }
+    text.split(',').map(|part| at_least_one(part.trim())).collect::<Result<_, _>>().map(Hidden)
+}
+
+fn number(text: &str) -> Result<f64, String> {
+    text.parse::<f64>().ok().filter(|v| v.is_finite()).ok_or_else(|| "it must be a finite number".to_owned())
+}
+
+const EVALUATE_EXAMPLES: &str = "Examples:
+  chainrule evaluate model.safetensors data/mnist
+  chainrule evaluate model.safetensors data/mnist --part train --json
+  chainrule evaluate houses.safetensors new-houses.csv";
+
+/// A model and data for it.
+#[derive(ClapArgs, Debug)]
+pub(crate) struct ModelAndData {
+    /// The model file
+    pub(crate) model: PathBuf,
+    /// A folder of IDX files, or a CSV file with the columns that the model was trained on
+    pub(crate) data: PathBuf,
+    /// Which part of a folder of IDX files
+    #[arg(long, default_value = "test", value_parser = ["test", "train"])]
+    pub(crate) part: String,
+}
+
+#[derive(ClapArgs, Debug)]
+#[command(after_help = EVALUATE_EXAMPLES)]
+pub(crate) struct EvaluateArgs {
+    #[command(flatten)]
+    pub(crate) input: ModelAndData,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const PREDICT_EXAMPLES: &str = "Examples:
+  chainrule predict model.safetensors data/mnist --out predictions.csv
+  chainrule predict houses.safetensors new-houses.csv | head";
+
+#[derive(ClapArgs, Debug)]
+#[command(after_help = PREDICT_EXAMPLES)]
+pub(crate) struct PredictArgs {
+    #[command(flatten)]
+    pub(crate) input: ModelAndData,
+    /// The CSV file to write [default: the terminal]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+const EXPLAIN_EXAMPLES: &str = "Examples:
+  chainrule explain model.safetensors data/mnist --row 3
+  chainrule explain flowers.safetensors flowers.csv --row 0 --full --rate 0.1";
+
+#[derive(ClapArgs, Debug)]
+#[command(after_help = EXPLAIN_EXAMPLES)]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) input: ModelAndData,
+    /// Which sample, counted from 0
+    #[arg(long, value_name = "N")]
+    pub(crate) row: usize,
+    /// Learning rate of the update that is tried [default: the one of the training]
+    #[arg(long, value_name = "RATE", value_parser = number)]
+    pub(crate) rate: Option<f64>,
+    /// Print whole matrices, however large
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,127 @@
+//! How numbers and tables are shown.
+
+use anstyle::{AnsiColor, Style};
+
+/// What went wrong.
+pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
+/// Headings.
+pub(crate) const HEADING: Style = Style::new().bold();
+/// What is less important.
+pub(crate) const DIM: Style = Style::new().dimmed();
+/// What the reader came for.
+pub(crate) const RESULT: Style = AnsiColor::Green.on_default().bold();
+
+/// A number with up to ten significant digits.
+pub(crate) fn number(value: f64) -> String {
+    let size = value.abs();
+    if value == 0.0 || !value.is_finite() {
+        return format!("{value}").replace('-', "−");
+    }
+    let text = if (1e-4..1e10).contains(&size) {
+        let digits = 9 - size.log10().floor() as i32;
+        let fixed = format!("{value:.*}", digits.max(0) as usize);
+        if fixed.contains('.') { fixed.trim_end_matches('0').trim_end_matches('.').to_owned() } else { fixed }
+    } else {
+        let text = format!("{value:.9e}");
+        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        format!("{}e{exponent}", digits.trim_end_matches('0').trim_end_matches('.'))
+    };
+    text.replace('-', "−")
+}
+
+/// A share as a percentage.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{:.2} %", share * 100.0)
+}
+
+/// A count with its thousands apart.
+pub(crate) fn count(value: usize) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number of bytes.
+pub(crate) fn bytes(value: usize) -> String {
+    let units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+    let mut size = value as f64;
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < units.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{value} bytes") } else { format!("{size:.1} {}", units[unit]) }
+}
+
+/// Rows under headings, columns aligned; text to the left, numbers to the right.
+pub(crate) struct Grid {
+    heads: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+    right: Vec<bool>,
+}
+
+impl Grid {
+    /// A grid whose columns have these headings; `>` before a heading aligns to the right.
+    pub(crate) fn new(heads: &[&'static str]) -> Self {
+        Self {
+            heads: heads.iter().map(|h| h.trim_start_matches('>')).collect(),
+            right: heads.iter().map(|h| h.starts_with('>')).collect(),
+            rows: Vec::new(),
+        }
+    }
+
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    pub(crate) fn print(&self) {
+        let width = |c: usize| {
+            let cells = self.rows.iter().filter_map(|r| r.get(c)).map(|cell| cell.chars().count());
+            cells.chain([self.heads[c].chars().count()]).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..self.heads.len()).map(width).collect();
+        let line = |cells: &[&str]| {
+            let mut text = String::new();
+            for (c, cell) in cells.iter().enumerate() {
+                let pad = " ".repeat(widths[c].saturating_sub(cell.chars().count()));
+                let (before, after) = if self.right[c] { (pad.as_str(), "") } else { ("", pad.as_str()) };
+                text.push_str(&format!("{before}{cell}{after}  "));
+            }
+            text.trim_end().to_owned()
+        };
+        anstream::println!("{HEADING}{}{HEADING:#}", line(&self.heads));
+        for row in &self.rows {
+            let cells: Vec<&str> = row.iter().map(String::as_str).collect();
+            anstream::println!("{}", line(&cells));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_exact_enough() {
+        let cases = [
+            (6.0, "6"),
+            (0.1, "0.1"),
+            (-2.5, "−2.5"),
+            (1.0 / 3.0, "0.3333333333"),
+            (12_345.678_9, "12345.6789"),
+            (1e-7, "1e−7"),
+            (1.5e12, "1.5e12"),
+            (0.0, "0"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(number(value), text);
+        }
+        assert_eq!((count(1_234_567).as_str(), bytes(3 << 20).as_str()), ("1,234,567", "3.0 MiB"));
+    }
+}

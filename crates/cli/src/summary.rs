@@ -1,0 +1,102 @@
+//! `chainrule summary`: the sizes of a network.
+
+use crate::Usage;
+use crate::args::SummaryArgs;
+use crate::output::{Grid, HEADING, bytes, count};
+use anyhow::Result;
+use chainrule::{Activation, Loss, Model, Network, Recipe, Sizes, Summary, Task};
+use std::path::Path;
+
+pub(crate) fn run(args: &SummaryArgs) -> Result<()> {
+    let path = Path::new(&args.network);
+    let model = if path.exists() || path.extension().is_some() { Model::load(path)? } else { described(args)? };
+    let summary = Summary::new(&model)?;
+    if args.json {
+        anstream::println!("{}", serde_json::to_string(&summary)?);
+        return Ok(());
+    }
+    print(&model, &summary);
+    Ok(())
+}
+
+/// A model that only its sizes matter of.
+fn described(args: &SummaryArgs) -> Result<Model> {
+    let Sizes(sizes) = args.network.parse().map_err(|e: chainrule::Error| {
+        Usage(format!("{e}; and there is no file of that name"))
+    })?;
+    let network = Network::new(&sizes, args.activation, Activation::Identity)?;
+    let (loss, task) = if network.outputs() == 1 {
+        (Loss::Mse, Task::Value { shift: 0.0, deviation: 1.0 })
+    } else {
+        let classes = (0..network.outputs()).map(|c| c.to_string()).collect();
+        (Loss::CrossEntropy { smoothing: 0.0 }, Task::Classes(classes))
+    };
+    let recipe = Recipe { batch_size: args.batch_size, optimizer: args.optimizer, ..Recipe::default() };
+    Ok(Model {
+        network,
+        loss,
+        task,
+        target: String::new(),
+        features: Vec::new(),
+        image: None,
+        scaling: chainrule::data::Scaling::None,
+        recipe,
+        parameters: Vec::new(),
+    })
+}
+
+fn print(model: &Model, summary: &Summary) {
+    anstream::println!("{HEADING}{}{HEADING:#}  {} layers, {} inputs", model.network, summary.layers, summary.inputs);
+    let heads = ["layer", "activation", ">weights", ">neurons", ">weights", ">biases", ">parameters", ">operations"];
+    let mut grid = Grid::new(&heads);
+    for layer in &summary.by_layer {
+        grid.row([
+            layer.layer.to_string(),
+            layer.activation.clone(),
+            format!("[{}, {}]", layer.inputs, layer.outputs),
+            count(layer.outputs),
+            count(layer.weights),
+            count(layer.biases),
+            count(layer.parameters),
+            count(layer.operations),
+        ]);
+    }
+    grid.row([
+        "total".to_owned(),
+        String::new(),
+        String::new(),
+        count(summary.neurons),
+        count(summary.weights),
+        count(summary.biases),
+        count(summary.parameters),
+        count(summary.operations),
+    ]);
+    grid.print();
+    anstream::println!();
+    anstream::println!("operations: floating-point operations of one sample forward");
+    anstream::println!(
+        "memory to train: {} at a batch of {} with {}",
+        bytes(summary.training_bytes),
+        summary.batch_size,
+        model.recipe.optimizer
+    );
+    if !model.parameters.is_empty() {
+        anstream::println!("loss {}, scaling {}, {}", model.loss, scaling(model), task(model));
+    }
+}
+
+fn scaling(model: &Model) -> &'static str {
+    use chainrule::data::Scaling;
+    match model.scaling {
+        Scaling::None => "none",
+        Scaling::Uniform { .. } => "one for all inputs",
+        Scaling::Columns { .. } => "by column",
+    }
+}
+
+fn task(model: &Model) -> String {
+    match &model.task {
+        Task::Classes(names) => format!("predicts `{}`, one of {} classes", model.target, names.len()),
+        Task::Value { .. } => format!("predicts the value `{}`", model.target),
+    }
+}

@@ -1,0 +1,301 @@
+//! `chainrule train`: from data to a model file.
+
+use crate::Usage;
+use crate::args::TrainArgs;
+use crate::evaluate::scores;
+use crate::output::{DIM, HEADING, RESULT, bytes, count, number, percent};
+use anyhow::{Result, bail};
+use chainrule::data::{CsvOptions, Dataset, IdxFolder, Task as TableTask, Target, hold_out, read_csv, read_idx_folder};
+use chainrule::{Control, Ending, EpochReport, Error, Evaluation, Model, Observer, Outcome, Setup, StepReport, Summary};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+pub(crate) fn run(args: &TrainArgs) -> Result<()> {
+    let begin = Instant::now();
+    chainrule::check_writable(&args.out)?;
+    let (train, test) = read(args)?;
+    let mut model = setup(args).build(&train)?;
+    if let Some(target) = &args.target {
+        model.target.clone_from(target);
+    }
+    if args.show_plan {
+        return show_plan(&model);
+    }
+    announce(args, &model, &train, test.as_ref())?;
+    let interrupted = listen_for_interrupt()?;
+    let mut watcher = Watcher::new(args.json, interrupted);
+    let outcome = chainrule::with_threads(args.threads, || chainrule::fit(&mut model, &train, &mut watcher))?;
+    watcher.bar.finish_and_clear();
+    match outcome {
+        Ok(outcome) => finish(args, &model, test.as_ref(), &outcome, begin),
+        Err(error) => Err(rescue(args, &model, &watcher, error)),
+    }
+}
+
+fn setup(args: &TrainArgs) -> Setup {
+    Setup {
+        sizes: args.model.clone().map(|sizes| sizes.0),
+        hidden: args.hidden.clone().map(|hidden| hidden.0),
+        activation: args.activation,
+        output_activation: args.output_activation,
+        loss: args.loss,
+        scaling: args.scaling,
+        optimizer: args.optimizer,
+        learning_rate: args.lr,
+        schedule: args.schedule,
+        init: args.init,
+        epochs: args.epochs,
+        batch_size: args.batch_size,
+        validation: args.validation,
+        patience: args.patience,
+        l2: args.l2,
+        l1: args.l1,
+        dropout: args.dropout,
+        clip: args.clip,
+        seed: args.seed,
+    }
+}
+
+/// Training and test data.
+fn read(args: &TrainArgs) -> Result<(Dataset, Option<Dataset>)> {
+    if args.data.is_dir() {
+        if let Some(target) = &args.target {
+            bail!(Usage(format!("--target {target} is for tables, and {} is a folder", args.data.display())));
+        }
+        let IdxFolder { train, test } = read_idx_folder(&args.data)?;
+        return Ok((train, test));
+    }
+    let task = match args.task.as_deref() {
+        Some("classify") => TableTask::Classify,
+        Some(_) => TableTask::Regress,
+        None => TableTask::Auto,
+    };
+    if args.target.is_none() && args.data.exists() {
+        bail!(Usage(format!(
+            "{} is a table: say which column is to be predicted, as in --target price",
+            args.data.display()
+        )));
+    }
+    if !(0.0..1.0).contains(&args.test) {
+        bail!(Usage(format!("the test share must be at least 0 and below 1, not {}", args.test)));
+    }
+    let all = read_csv(&args.data, &CsvOptions { target: args.target.clone(), task })?;
+    let labels = match &all.target {
+        Some(Target::Classes { labels, .. }) => Some(labels.as_slice()),
+        _ => None,
+    };
+    let (kept, held_out) = hold_out(all.len(), labels, args.test, args.seed);
+    let test = if held_out.is_empty() { None } else { Some(all.select(&held_out)) };
+    Ok((all.select(&kept), test))
+}
+
+fn announce(args: &TrainArgs, model: &Model, train: &Dataset, test: Option<&Dataset>) -> Result<()> {
+    let summary = Summary::new(model)?;
+    let held_out = validation_samples(model, train);
+    let r = &model.recipe;
+    if args.json {
+        let event = json!({
+            "event": "start", "data": train.source, "network": model.network.to_string(),
+            "parameters": summary.parameters, "loss": model.loss, "recipe": r,
+            "samples": {"train": train.len() - held_out, "validation": held_out, "test": test.map_or(0, Dataset::len)},
+        });
+        anstream::println!("{event}");
+        return Ok(());
+    }
+    anstream::println!(
+        "{HEADING}{}{HEADING:#}  {} samples to train, {} to validate, {} to test",
+        train.source,
+        count(train.len() - held_out),
+        count(held_out),
+        test.map_or("none".to_owned(), |t| count(t.len()))
+    );
+    anstream::println!(
+        "{HEADING}{}{HEADING:#}  {}, {} parameters, loss {}",
+        model.network,
+        model.network.layers[0].activation,
+        count(summary.parameters),
+        model.loss
+    );
+    let mut parts = vec![
+        format!("{} {}", r.optimizer, number(r.learning_rate)),
+        r.schedule.to_string(),
+        format!("batch {}", r.batch_size),
+        format!("{} epochs", r.epochs),
+        format!("init {}", r.init),
+        format!("seed {}", r.seed),
+        format!("memory {}", bytes(summary.training_bytes)),
+    ];
+    let extra = [("l2", r.l2), ("l1", r.l1), ("dropout", r.dropout), ("clip", r.clip.unwrap_or(0.0))];
+    parts.extend(extra.iter().filter(|(_, v)| *v > 0.0).map(|(name, v)| format!("{name} {}", number(*v))));
+    anstream::println!("{DIM}{}{DIM:#}", parts.join(", "));
+    if held_out > 0 && held_out < 30 {
+        anstream::println!("note: {held_out} samples to validate on say little: more data or --validation 0.3 says more");
+    }
+    anstream::println!();
+    Ok(())
+}
+
+/// How many samples the training will hold out.
+fn validation_samples(model: &Model, train: &Dataset) -> usize {
+    let labels = match &train.target {
+        Some(Target::Classes { labels, .. }) => Some(labels.as_slice()),
+        _ => None,
+    };
+    hold_out(train.len(), labels, model.recipe.validation, model.recipe.seed).1.len()
+}
+
+fn show_plan(model: &Model) -> Result<()> {
+    anstream::print!("{}", chainrule::training_plan(model, model.recipe.batch_size)?);
+    Ok(())
+}
+
+/// The flag that Ctrl-C sets. A second Ctrl-C ends the program at once.
+fn listen_for_interrupt() -> Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&flag);
+    ctrlc::set_handler(move || {
+        if seen.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+    })?;
+    Ok(flag)
+}
+
+/// Shows the progress and hands Ctrl-C on.
+struct Watcher {
+    json: bool,
+    interrupted: Arc<AtomicBool>,
+    bar: ProgressBar,
+    shown: Instant,
+    epochs: usize,
+}
+
+const SHOWN_EVERY: Duration = Duration::from_millis(100);
+
+impl Watcher {
+    fn new(json: bool, interrupted: Arc<AtomicBool>) -> Self {
+        let bar = ProgressBar::new(0);
+        let visible = !json && std::io::stderr().is_terminal();
+        bar.set_draw_target(if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
+        let style = ProgressStyle::with_template("{msg}  {bar:24}  {pos}/{len}  {per_sec}, {eta} left");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self { json, interrupted, bar, shown: Instant::now(), epochs: 0 }
+    }
+
+    fn control(&self) -> Control {
+        if self.interrupted.load(Ordering::SeqCst) { Control::Stop } else { Control::Continue }
+    }
+}
+
+impl Observer for Watcher {
+    fn on_step(&mut self, step: &StepReport) -> Control {
+        if !self.bar.is_hidden() && self.shown.elapsed() >= SHOWN_EVERY {
+            self.shown = Instant::now();
+            let accuracy = step.accuracy.map(|a| format!(", accuracy {}", percent(a))).unwrap_or_default();
+            if step.epoch != self.epochs + 1 || self.bar.position() as usize > step.samples {
+                self.bar.reset();
+            }
+            self.bar.set_length(step.of as u64);
+            self.bar.set_position(step.samples as u64);
+            self.bar.set_message(format!("epoch {}  loss {:.4}{accuracy}", step.epoch, step.loss));
+        }
+        self.control()
+    }
+
+    fn on_epoch(&mut self, epoch: &EpochReport) -> Control {
+        self.epochs = epoch.epoch;
+        self.bar.reset();
+        let line = if self.json {
+            let mut event = json!(epoch);
+            event["event"] = json!("epoch");
+            event.to_string()
+        } else {
+            epoch_line(epoch)
+        };
+        self.bar.suspend(|| anstream::println!("{line}"));
+        self.control()
+    }
+}
+
+fn epoch_line(e: &EpochReport) -> String {
+    let show = |s: &chainrule::Scores| match (s.accuracy, s.rmse) {
+        (Some(accuracy), _) => format!("loss {:.4}, {}", s.loss, percent(accuracy)),
+        (None, Some(rmse)) => format!("loss {:.4}, RMSE {}", s.loss, number(rmse)),
+        (None, None) => format!("loss {:.4}", s.loss),
+    };
+    let width = e.epochs.to_string().len();
+    let mut line = format!("epoch {:>width$}/{}  train {}", e.epoch, e.epochs, show(&e.train));
+    if let Some(validation) = &e.validation {
+        let mark = if e.best { " *" } else { "" };
+        line.push_str(&format!("  validation {}{mark}", show(validation)));
+    }
+    format!("{line}  {:.1} s, {} samples/s", e.seconds, count(e.samples_per_second as usize))
+}
+
+fn finish(
+    args: &TrainArgs,
+    model: &Model,
+    test: Option<&Dataset>,
+    outcome: &Outcome,
+    begin: Instant,
+) -> Result<()> {
+    let evaluation = match test {
+        Some(test) => Some(chainrule::with_threads(args.threads, || chainrule::evaluate(model, test))??),
+        None => None,
+    };
+    model.save(&args.out)?;
+    let seconds = begin.elapsed().as_secs_f64();
+    if args.json {
+        if let Some(evaluation) = &evaluation {
+            let mut event = json!(evaluation);
+            event["event"] = json!("test");
+            anstream::println!("{event}");
+        }
+        let event = json!({
+            "event": "end", "ending": outcome.ending, "kept_epoch": outcome.kept_epoch,
+            "model": args.out, "seconds": seconds,
+        });
+        anstream::println!("{event}");
+        return Ok(());
+    }
+    print_end(&args.out, evaluation.as_ref(), outcome, seconds);
+    Ok(())
+}
+
+fn print_end(out: &Path, evaluation: Option<&Evaluation>, outcome: &Outcome, seconds: f64) {
+    anstream::println!();
+    let kept = match outcome.kept_epoch {
+        Some(epoch) => format!("the weights of epoch {epoch} are kept"),
+        None => "the weights of the last step are kept".to_owned(),
+    };
+    match outcome.ending {
+        Ending::Finished => anstream::println!("done: {kept}"),
+        Ending::OutOfPatience => anstream::println!("the validation loss no longer improves: {kept}"),
+        Ending::Stopped => anstream::println!("interrupted: {kept}"),
+    }
+    if let Some(evaluation) = evaluation {
+        anstream::println!("{RESULT}test: {}{RESULT:#}", scores(evaluation));
+    }
+    anstream::println!("model written to {} after {seconds:.1} s", out.display());
+}
+
+/// After a failure, what was learned until then is written, if a whole epoch was.
+fn rescue(args: &TrainArgs, model: &Model, watcher: &Watcher, error: Error) -> anyhow::Error {
+    let is_divergence = matches!(error, Error::Diverged { .. });
+    let error = anyhow::Error::from(error);
+    if !is_divergence {
+        return error;
+    }
+    if watcher.epochs == 0 {
+        return error.context("no model was written, since no epoch was finished");
+    }
+    match model.save(&args.out) {
+        Ok(()) => error.context(format!("the last good model was written to {}", args.out.display())),
+        Err(failed) => error.context(failed.to_string()),
+    }
+}
