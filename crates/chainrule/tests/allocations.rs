@@ -1,0 +1,76 @@
+//! A training step allocates nothing after the first of its batch size.
+
+use chainrule::data::{Dataset, Matrix, Target, Values};
+use chainrule::{Activation, Mlp, Tally, Trainer, with_threads};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The system's allocator, counting.
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+#[allow(unsafe_code, reason = "an allocator can only be written with unsafe; it hands everything on to the system's")]
+// SAFETY: every call is handed on unchanged, so the system allocator's guarantees hold.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::SeqCst);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How many allocations fifty steps make after two to warm up.
+fn allocations(optimizer: &str, dropout: f64, batch: usize, hidden: usize) -> usize {
+    let rows = 256;
+    let data = Dataset {
+        features: Matrix::new(rows, 100, Values::Floats((0..rows * 100).map(|i| (i as f32).sin()).collect())),
+        feature_names: Vec::new(),
+        target: Some(Target::Classes {
+            labels: (0..rows as u32).map(|r| r % 3).collect(),
+            names: ["a", "b", "c"].map(str::to_owned).to_vec(),
+        }),
+        image: None,
+        source: "test data".to_owned(),
+    };
+    let mut net = Mlp::builder()
+        .input(100)
+        .hidden(hidden, Activation::Relu)
+        .hidden(32, Activation::Gelu)
+        .output(3)
+        .optimizer(optimizer.parse().unwrap(), 1e-3)
+        .recipe(|r| (r.dropout, r.clip, r.l2) = (dropout, Some(1.0), 1e-4))
+        .build()
+        .unwrap();
+    net.model.task = chainrule::Task::Classes(["a", "b", "c"].map(str::to_owned).to_vec());
+    let mut trainer = Trainer::new(&mut net.model, &data).unwrap();
+    let order: Vec<u32> = (0..rows as u32).collect();
+    let mut tally = Tally::default();
+    let mut step = |number: usize| {
+        let start = number * 7 % (rows - batch + 1);
+        assert!(trainer.step(&order[start..start + batch], 1e-3, &mut tally).unwrap());
+    };
+    (0..2).for_each(&mut step);
+    let before = ALLOCATIONS.load(Ordering::SeqCst);
+    (2..52).for_each(&mut step);
+    ALLOCATIONS.load(Ordering::SeqCst) - before
+}
+
+/// One test, so that no other test allocates meanwhile.
+#[test]
+fn a_step_allocates_nothing() {
+    for optimizer in chainrule::Optimizer::NAMES {
+        for (dropout, batch) in [(0.0, 10), (0.3, 64)] {
+            let count = with_threads(1, || allocations(optimizer, dropout, batch, 64)).unwrap();
+            assert_eq!(count, 0, "{optimizer}, dropout {dropout}, batch {batch}");
+        }
+    }
+    // Large enough for the products to be shared between threads.
+    assert_eq!(with_threads(2, || allocations("adam", 0.0, 256, 512)).unwrap(), 0);
+}
