@@ -1,1 +1,103 @@
-fn main() {}
+//! The project's own commands: `cargo xtask test` and `cargo xtask check`.
+
+use anyhow::{Context, Result, bail};
+use cargo_metadata::{DependencyKind, MetadataCommand};
+use std::collections::BTreeSet;
+use std::process::{Command, ExitCode};
+
+const HELP: &str = "cargo xtask test    run every test
+cargo xtask check   formatting, lints with warnings denied, documentation, and the architecture";
+
+fn main() -> ExitCode {
+    let done = match std::env::args().nth(1).as_deref() {
+        Some("test") => test(),
+        Some("check") => check(),
+        _ => {
+            eprintln!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// All unit, property, integration and documentation tests.
+fn test() -> Result<()> {
+    cargo(&["test", "--workspace", "--no-fail-fast"], &[])
+}
+
+fn check() -> Result<()> {
+    cargo(&["fmt", "--all", "--", "--check"], &[])?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
+    cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"], &[("RUSTDOCFLAGS", "-D warnings")])?;
+    architecture()?;
+    println!("all checks passed");
+    Ok(())
+}
+
+fn cargo(args: &[&str], env: &[(&str, &str)]) -> Result<()> {
+    println!("cargo {}", args.join(" "));
+    let status = Command::new(env!("CARGO")).args(args).envs(env.iter().copied()).status()?;
+    if !status.success() {
+        bail!("cargo {} failed", args.join(" "));
+    }
+    Ok(())
+}
+
+/// The floors, from the ground up: a crate may use crates of lower floors only.
+const FLOORS: &[&[&str]] =
+    &[&["chainrule-kernels", "chainrule-data"], &["chainrule-engine"], &["chainrule"], &["chainrule-cli"]];
+
+/// Imports go down only, and the drawing in ARCHITECTURE.md shows the imports that there are.
+fn architecture() -> Result<()> {
+    let edges = edges()?;
+    let floor = |name: &str| FLOORS.iter().position(|floor| floor.contains(&name));
+    for (from, to) in &edges {
+        let (Some(upper), Some(lower)) = (floor(from), floor(to)) else {
+            bail!("{from} or {to} has no floor: add it to FLOORS in xtask/src/main.rs");
+        };
+        if upper <= lower {
+            bail!("{from} (floor {upper}) must not use {to} (floor {lower}): imports go down only");
+        }
+    }
+    let drawn = drawn_edges()?;
+    if let Some((from, to)) = edges.symmetric_difference(&drawn).next() {
+        bail!("{from} → {to} is in Cargo.toml or in the drawing of ARCHITECTURE.md, but not in both");
+    }
+    Ok(())
+}
+
+type Edges = BTreeSet<(String, String)>;
+
+/// Who uses whom among the crates of the workspace, tests aside.
+fn edges() -> Result<Edges> {
+    let metadata = MetadataCommand::new().exec()?;
+    let members = metadata.workspace_packages();
+    let ours: BTreeSet<String> = members.iter().map(|p| p.name.to_string()).collect();
+    let mut edges = Edges::new();
+    for package in members {
+        let uses = package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal && ours.contains(&d.name));
+        edges.extend(uses.map(|d| (package.name.to_string(), d.name.clone())));
+    }
+    Ok(edges)
+}
+
+/// The lines `crate → crate, crate` of the drawing.
+fn drawn_edges() -> Result<Edges> {
+    let text =
+        std::fs::read_to_string("ARCHITECTURE.md").context("ARCHITECTURE.md (run this in the project's root)")?;
+    let drawing = text.split("```text").nth(1).and_then(|rest| rest.split("```").next());
+    let drawing = drawing.context("ARCHITECTURE.md has no drawing (a block that begins with ```text)")?;
+    let mut edges = Edges::new();
+    for (from, list) in drawing.lines().filter_map(|line| line.split_once('→')) {
+        // The name stands right before the arrow; the floor's number before it is for the reader.
+        let from = from.split_whitespace().last().unwrap_or_default();
+        edges.extend(list.split(',').map(|to| (from.to_owned(), to.trim().to_owned())));
+    }
+    Ok(edges)
+}

@@ -19,7 +19,9 @@ pub enum Error {
     #[error(transparent)]
     Name(#[from] NameError),
     /// A description of a network that cannot be read.
-    #[error("`{text}` is not a network: {problem}; write sizes with dashes, from the inputs to the outputs, as in 784-128-10")]
+    #[error(
+        "`{text}` is not a network: {problem}; write sizes with dashes, from the inputs to the outputs, as in 784-128-10"
+    )]
     Network {
         /// What was written.
         text: String,

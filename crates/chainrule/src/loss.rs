@@ -32,8 +32,7 @@ pub enum Loss {
 
 impl Loss {
     /// The names on the command line.
-    pub const NAMES: &[&'static str] =
-        &["quadratic", "mse", "mae", "huber", "cross-entropy", "binary-cross-entropy"];
+    pub const NAMES: &[&'static str] = &["quadratic", "mse", "mae", "huber", "cross-entropy", "binary-cross-entropy"];
 
     /// Whether it measures probabilities of classes.
     pub fn is_for_classes(self) -> bool {

@@ -114,7 +114,8 @@ impl Model {
             }
             (Task::Value { .. }, target) => {
                 if outputs != 1 {
-                    problems.push(format!("the network has {outputs} outputs for one value: use one that ends with -1"));
+                    problems
+                        .push(format!("the network has {outputs} outputs for one value: use one that ends with -1"));
                 }
                 if self.loss.is_for_classes() {
                     problems.push(format!("the loss {} is for classes: use --loss mse", self.loss));
@@ -150,4 +151,3 @@ impl Model {
         self.image.map(|(height, width)| ImageSize { height, width })
     }
 }
-

@@ -34,7 +34,12 @@ pub enum NameError {
 
 impl NameError {
     pub(crate) fn unknown(kind: &'static str, name: &str, known: &[&'static str]) -> Self {
-        Self::Unknown { kind, name: name.to_owned(), nearest: nearest(name, known.iter().copied()), known: known.to_vec() }
+        Self::Unknown {
+            kind,
+            name: name.to_owned(),
+            nearest: nearest(name, known.iter().copied()),
+            known: known.to_vec(),
+        }
     }
 }
 

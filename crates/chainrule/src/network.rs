@@ -78,15 +78,16 @@ impl Network {
         let text = sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
         let Sizes(sizes) = text.parse()?;
         let last = sizes.len() - 2;
-        let layer = |(i, &outputs): (usize, &usize)| Dense { outputs, activation: if i == last { output } else { hidden } };
+        let layer =
+            |(i, &outputs): (usize, &usize)| Dense { outputs, activation: if i == last { output } else { hidden } };
         let network = Self { inputs: sizes[0], layers: sizes[1..].iter().enumerate().map(layer).collect() };
-        network.check(&text)?;
+        network.check().map_err(|problem| Error::Network { text, problem })?;
         Ok(network)
     }
 
     /// Refuses what cannot be held in memory or is no network.
-    pub(crate) fn check(&self, text: &str) -> Result<(), Error> {
-        let wrong = |problem: &str| Err(Error::Network { text: text.to_owned(), problem: problem.to_owned() });
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let wrong = |problem: &str| Err(problem.to_owned());
         if self.layers.is_empty() || self.inputs == 0 || self.layers.iter().any(|l| l.outputs == 0) {
             return wrong("it needs inputs, and at least one layer of at least one neuron");
         }

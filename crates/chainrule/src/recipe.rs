@@ -72,7 +72,10 @@ impl Recipe {
         must(positive(self.learning_rate), format!("the learning rate must be above 0, not {}", self.learning_rate));
         let share = |v: f64| (0.0..1.0).contains(&v);
         must(share(self.dropout), format!("dropout must be at least 0 and below 1, not {}", self.dropout));
-        must(share(self.validation), format!("the validation share must be at least 0 and below 1, not {}", self.validation));
+        must(
+            share(self.validation),
+            format!("the validation share must be at least 0 and below 1, not {}", self.validation),
+        );
         for (name, value) in [("l1", self.l1), ("l2", self.l2)] {
             must(value >= 0.0 && value.is_finite(), format!("{name} must be 0 or more, not {value}"));
         }

@@ -98,7 +98,8 @@ impl Model {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| format!("it is no safetensors file ({e})"))?;
         let json = header.metadata().as_ref().and_then(|m| m.get(KEY));
-        let json = json.ok_or_else(|| format!("its metadata has no `{KEY}` entry, so it was not written by this program"))?;
+        let json =
+            json.ok_or_else(|| format!("its metadata has no `{KEY}` entry, so it was not written by this program"))?;
         let version: Version = serde_json::from_str(json).map_err(|e| format!("its description is damaged ({e})"))?;
         if version.format_version != FORMAT_VERSION {
             return Err(format!(
@@ -123,7 +124,7 @@ struct Version {
 
 impl Description {
     fn check(&self) -> Result<(), String> {
-        self.network.check("the stored network").map_err(|e| e.to_string())?;
+        self.network.check().map_err(|problem| format!("its network cannot be built: {problem}"))?;
         let (inputs, outputs) = (self.network.inputs, self.network.outputs());
         if self.scaling.columns().is_some_and(|columns| columns != inputs) {
             return Err(format!("its scaling is not for {inputs} inputs"));
@@ -207,7 +208,8 @@ pub fn check_writable(path: &Path) -> Result<(), Error> {
 }
 
 fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile, Error> {
-    let failed = |problem: String| Error::File { path: path.to_owned(), problem: format!("cannot be written: {problem}") };
+    let failed =
+        |problem: String| Error::File { path: path.to_owned(), problem: format!("cannot be written: {problem}") };
     if path.is_dir() {
         return Err(failed("it is a folder".to_owned()));
     }

@@ -93,7 +93,10 @@ mod two_two_two {
             }
             if update == 1 {
                 close(&parameters[..4], &[0.149_780_716_133, 0.249_751_143_632, 0.199_561_432_266, 0.299_502_287_265]);
-                close(&parameters[6..10], &[0.358_916_479_718, 0.511_301_270_239, 0.408_666_186_076, 0.561_370_121_108]);
+                close(
+                    &parameters[6..10],
+                    &[0.358_916_479_718, 0.511_301_270_239, 0.408_666_186_076, 0.561_370_121_108],
+                );
                 close(&[run(&parameters).cost], &[0.291_027_773_693_60]);
             }
         }
@@ -213,8 +216,7 @@ fn a_hessian_vector_product_of_a_network_is_the_difference_of_two_gradients() {
     let product = g.hessian_vector(cost, &wrt, &vector).unwrap();
     let gradient = g.gradients(cost, &wrt).unwrap();
     let count = wrt.len();
-    let mut session =
-        Session::<f64>::new(Plan::new(&g, &[product, gradient].concat()).unwrap()).unwrap();
+    let mut session = Session::<f64>::new(Plan::new(&g, &[product, gradient].concat()).unwrap()).unwrap();
     let mut at = 0;
     let pieces: Vec<&[f64]> = wrt
         .iter()

@@ -1,6 +1,6 @@
 //! The command line: one block an option, with its help.
 
-use chainrule::{Activation, Init, Loss, Optimizer, Schedule, ScalingChoice, Sizes};
+use chainrule::{Activation, Init, Loss, Optimizer, ScalingChoice, Schedule, Sizes};
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -127,7 +127,7 @@ const TRAIN_EXAMPLES: &str = "Examples:
 What is not given is chosen to fit the data, and shown.";
 
 #[derive(ClapArgs, Debug)]
-#[command(after_help = TRAIN_EXAMPLES)]
+#[command(after_help = TRAIN_EXAMPLES, allow_negative_numbers = true)]
 pub(crate) struct TrainArgs {
     /// A folder of IDX files (plain or gzip), or a CSV file
     pub(crate) data: PathBuf,
@@ -272,7 +272,7 @@ const EXPLAIN_EXAMPLES: &str = "Examples:
   chainrule explain flowers.safetensors flowers.csv --row 0 --full --rate 0.1";
 
 #[derive(ClapArgs, Debug)]
-#[command(after_help = EXPLAIN_EXAMPLES)]
+#[command(after_help = EXPLAIN_EXAMPLES, allow_negative_numbers = true)]
 pub(crate) struct ExplainArgs {
     #[command(flatten)]
     pub(crate) input: ModelAndData,

@@ -82,7 +82,8 @@ impl Show {
 
     /// The whole table if it is small or asked for, else its norm and largest entries.
     fn table(&self, name: &str, table: &Table) {
-        let shape = if table.rows == 1 { format!("[{}]", table.cols) } else { format!("[{}, {}]", table.rows, table.cols) };
+        let shape =
+            if table.rows == 1 { format!("[{}]", table.cols) } else { format!("[{}, {}]", table.rows, table.cols) };
         if self.full || table.values.len() <= SMALL {
             anstream::println!("  {name}  {DIM}{shape}{DIM:#}");
             for row in table.values.chunks(table.cols.max(1)) {

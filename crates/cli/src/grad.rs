@@ -70,7 +70,9 @@ impl<'g> Report<'g> {
     ) -> Result<Vec<check::Comparison>> {
         let is_variable = |w: &Expr<'_>| formula.variables.iter().any(|(_, v)| v.id() == w.id());
         if !wrt.iter().all(is_variable) {
-            bail!(Usage("--check compares derivatives by variables only: leave intermediate values out of --wrt".into()));
+            bail!(Usage(
+                "--check compares derivatives by variables only: leave intermediate values out of --wrt".into()
+            ));
         }
         let inputs: Vec<Vec<f64>> = values.iter().map(|&v| vec![v]).collect();
         Ok(check::gradients(graph, formula.output, wrt, &[], &inputs)?)
@@ -143,14 +145,8 @@ impl<'g> Report<'g> {
 
     /// `2 + 3 = 5`, or `2` if only one edge contributes.
     fn sum_of_contributions(&self, id: NodeId) -> String {
-        let parts: Vec<String> = self
-            .trace
-            .sweep
-            .visits
-            .iter()
-            .filter(|v| v.to == id)
-            .map(|v| number(self.value(v.contribution)))
-            .collect();
+        let parts: Vec<String> =
+            self.trace.sweep.visits.iter().filter(|v| v.to == id).map(|v| number(self.value(v.contribution))).collect();
         let total = number(self.gradient(id));
         if parts.len() < 2 { total } else { format!("{} = {total}", parts.join(" + ").replace("+ −", "− ")) }
     }
@@ -244,7 +240,8 @@ impl<'g> Report<'g> {
             .filter_map(|v| v.partial.map(|p| ((v.from, v.slot), self.value(p))))
             .collect();
         for path in paths {
-            let nodes: Vec<&str> = path.edges.iter().map(|(id, _)| self.name(*id)).chain([self.name(path.end)]).collect();
+            let nodes: Vec<&str> =
+                path.edges.iter().map(|(id, _)| self.name(*id)).chain([self.name(path.end)]).collect();
             let factors: Vec<f64> = path.edges.iter().filter_map(|edge| partials.get(edge).copied()).collect();
             let shown: Vec<String> = factors.iter().map(|&f| in_product(f)).collect();
             let product = number(factors.iter().product());
@@ -255,7 +252,9 @@ impl<'g> Report<'g> {
             anstream::println!("  … and {} more (--limit shows more)", count - paths.len());
         }
         let swept = self.trace.sweep.visits.len();
-        anstream::println!("  {count} paths: {visits} edge visits one path after the other, {swept} in the reverse sweep");
+        anstream::println!(
+            "  {count} paths: {visits} edge visits one path after the other, {swept} in the reverse sweep"
+        );
         anstream::println!();
     }
 
@@ -293,9 +292,9 @@ impl<'g> Report<'g> {
             ("nodes".to_owned(), json!(nodes)),
         ];
         if let Some(checks) = &self.checks {
-            let list = checks.iter().map(|c| {
-                (c.name.clone(), json!({"sweep": c.swept, "difference": c.difference, "error": c.error()}))
-            });
+            let list = checks
+                .iter()
+                .map(|c| (c.name.clone(), json!({"sweep": c.swept, "difference": c.difference, "error": c.error()})));
             fields.push(("check".to_owned(), object(list.collect())));
         }
         if let Some(hessian) = &self.hessian {

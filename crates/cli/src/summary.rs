@@ -21,9 +21,8 @@ pub(crate) fn run(args: &SummaryArgs) -> Result<()> {
 
 /// A model that only its sizes matter of.
 fn described(args: &SummaryArgs) -> Result<Model> {
-    let Sizes(sizes) = args.network.parse().map_err(|e: chainrule::Error| {
-        Usage(format!("{e}; and there is no file of that name"))
-    })?;
+    let Sizes(sizes) =
+        args.network.parse().map_err(|e: chainrule::Error| Usage(format!("{e}; and there is no file of that name")))?;
     let network = Network::new(&sizes, args.activation, Activation::Identity)?;
     let (loss, task) = if network.outputs() == 1 {
         (Loss::Mse, Task::Value { shift: 0.0, deviation: 1.0 })

@@ -5,8 +5,10 @@ use crate::args::TrainArgs;
 use crate::evaluate::scores;
 use crate::output::{DIM, HEADING, RESULT, bytes, count, number, percent};
 use anyhow::{Result, bail};
-use chainrule::data::{CsvOptions, Dataset, IdxFolder, Task as TableTask, Target, hold_out, read_csv, read_idx_folder};
-use chainrule::{Control, Ending, EpochReport, Error, Evaluation, Model, Observer, Outcome, Setup, StepReport, Summary};
+use chainrule::data::{CsvOptions, Dataset, IdxFolder, Target, Task as TableTask, hold_out, read_csv, read_idx_folder};
+use chainrule::{
+    Control, Ending, EpochReport, Error, Evaluation, Model, Observer, Outcome, Setup, StepReport, Summary,
+};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io::IsTerminal;
@@ -134,7 +136,9 @@ fn announce(args: &TrainArgs, model: &Model, train: &Dataset, test: Option<&Data
     parts.extend(extra.iter().filter(|(_, v)| *v > 0.0).map(|(name, v)| format!("{name} {}", number(*v))));
     anstream::println!("{DIM}{}{DIM:#}", parts.join(", "));
     if held_out > 0 && held_out < 30 {
-        anstream::println!("note: {held_out} samples to validate on say little: more data or --validation 0.3 says more");
+        anstream::println!(
+            "note: {held_out} samples to validate on say little: more data or --validation 0.3 says more"
+        );
     }
     anstream::println!();
     Ok(())
@@ -237,13 +241,7 @@ fn epoch_line(e: &EpochReport) -> String {
     format!("{line}  {:.1} s, {} samples/s", e.seconds, count(e.samples_per_second as usize))
 }
 
-fn finish(
-    args: &TrainArgs,
-    model: &Model,
-    test: Option<&Dataset>,
-    outcome: &Outcome,
-    begin: Instant,
-) -> Result<()> {
+fn finish(args: &TrainArgs, model: &Model, test: Option<&Dataset>, outcome: &Outcome, begin: Instant) -> Result<()> {
     let evaluation = match test {
         Some(test) => Some(chainrule::with_threads(args.threads, || chainrule::evaluate(model, test))??),
         None => None,

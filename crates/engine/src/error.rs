@@ -204,7 +204,9 @@ pub enum EngineError {
         size: usize,
     },
     /// Whole numbers above this cannot be told apart in the session's number type.
-    #[error("{op} into an axis of size {size} needs a wider number type: indices above {limit} are not exact in this one")]
+    #[error(
+        "{op} into an axis of size {size} needs a wider number type: indices above {limit} are not exact in this one"
+    )]
     IndexRange {
         /// The operation.
         op: &'static str,

@@ -112,9 +112,8 @@ impl<'g> Expr<'g> {
             Err(fault) => {
                 let at = Location::caller();
                 let nodes = self.graph.nodes();
-                let operands = [self, other]
-                    .map(|e| crate::error::Operand { name: nodes.label(e.id), shape: e.shape() })
-                    .to_vec();
+                let operands =
+                    [self, other].map(|e| crate::error::Operand { name: nodes.label(e.id), shape: e.shape() }).to_vec();
                 drop(nodes);
                 self.poisoned(EngineError::Shape { op: op.name(), name: None, operands, fault, at })
             }
@@ -261,8 +260,7 @@ impl<'g> Expr<'g> {
             let end = (axis..to.rank()).find(|&a| !is_new(a)).unwrap_or(to.rank());
             if end > axis {
                 // All axes before the run are in place already; the new ones after it are still missing.
-                let sizes: Vec<usize> =
-                    (0..to.rank()).filter(|&a| a < end || !is_new(a)).map(|a| to.size(a)).collect();
+                let sizes: Vec<usize> = (0..to.rank()).filter(|&a| a < end || !is_new(a)).map(|a| to.size(a)).collect();
                 let shape = Shape::new(&sizes).expect("no larger than the whole");
                 value = value.spread(shape, Axes::run(axis, end));
             }

@@ -142,10 +142,8 @@ impl Nodes {
         match op.shape(shapes) {
             Ok(shape) => self.append(op, shape, inputs, at),
             Err(fault) => {
-                let operands = inputs
-                    .iter()
-                    .map(|&i| Operand { name: self.label(i), shape: self.node(i).shape })
-                    .collect();
+                let operands =
+                    inputs.iter().map(|&i| Operand { name: self.label(i), shape: self.node(i).shape }).collect();
                 self.fail(EngineError::Shape { op: op.name(), name: None, operands, fault, at })
             }
         }

@@ -368,11 +368,7 @@ impl<'g> Parser<'g> {
     }
 
     /// Prefixes and one value.
-    fn operand(
-        &mut self,
-        values: &mut Vec<Expr<'g>>,
-        pending: &mut Vec<(Pending, Range<usize>)>,
-    ) -> Result<(), Fault> {
+    fn operand(&mut self, values: &mut Vec<Expr<'g>>, pending: &mut Vec<(Pending, Range<usize>)>) -> Result<(), Fault> {
         loop {
             let (token, place) = self.next();
             match token {

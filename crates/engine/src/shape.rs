@@ -133,7 +133,11 @@ impl Axes {
 
 impl fmt::Display for Axes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.count() == 1 { write!(f, "axis {}", self.start) } else { write!(f, "axes {}..{}", self.start, self.end) }
+        if self.count() == 1 {
+            write!(f, "axis {}", self.start)
+        } else {
+            write!(f, "axes {}..{}", self.start, self.end)
+        }
     }
 }
 

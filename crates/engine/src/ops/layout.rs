@@ -270,10 +270,7 @@ pub(super) fn specimens(dice: &mut dyn FnMut(usize) -> usize) -> Vec<Specimen> {
     let flat = Shape::new(&[shape.len()]).expect("small");
     let other = resized(shape, axis, 1 + dice(4)).expect("small");
     let (start, end) = (start as u32, end as u32);
-    let one = |layout, shape| Specimen {
-        op: Op::Layout(layout),
-        inputs: vec![(shape, Domain::Between(-2.0, 2.0))],
-    };
+    let one = |layout, shape| Specimen { op: Op::Layout(layout), inputs: vec![(shape, Domain::Between(-2.0, 2.0))] };
     vec![
         one(Layout::Broadcast { to: shape, axes: new_axes }, shape.without(new_axes)),
         one(Layout::Reshape { to: flat }, shape),

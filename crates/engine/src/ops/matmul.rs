@@ -60,11 +60,7 @@ impl Rule for Matmul {
         let leading = a.rank() - 2;
         for axis in 0..leading {
             if a.size(axis) != b.size(axis) {
-                return Err(ShapeFault::Axis {
-                    from_end: a.rank() - axis,
-                    left: a.size(axis),
-                    right: b.size(axis),
-                });
+                return Err(ShapeFault::Axis { from_end: a.rank() - axis, left: a.size(axis), right: b.size(axis) });
             }
         }
         let sizes: Vec<usize> = a.sizes().take(leading).chain([m, n]).collect();

@@ -99,7 +99,16 @@ fn is_elementwise(nodes: &Nodes, id: NodeId) -> bool {
 
 /// The program that computes `root`, and the nodes that it reads.
 pub(super) fn program(nodes: &Nodes, groups: &Groups, root: NodeId) -> (Program, Vec<NodeId>) {
-    let mut builder = Builder { nodes, groups, root, cols: None, operands: Vec::new(), acts: Vec::new(), free: Vec::new(), registers: 0 };
+    let mut builder = Builder {
+        nodes,
+        groups,
+        root,
+        cols: None,
+        operands: Vec::new(),
+        acts: Vec::new(),
+        free: Vec::new(),
+        registers: 0,
+    };
     builder.node(root);
     let cols = builder.cols.unwrap_or_else(|| nodes.node(root).shape.len());
     let (reads, patterns) = builder.operands.into_iter().unzip();
@@ -267,7 +276,9 @@ impl Program {
         let last = self.acts.len() - 1;
         for (i, &(act, to)) in self.acts.iter().enumerate() {
             let (below, rest) = registers.split_at_mut(if i == last { 0 } else { to * block });
-            let (target, above) = if i == last { (&mut *out, &*rest) } else {
+            let (target, above) = if i == last {
+                (&mut *out, &*rest)
+            } else {
                 let (target, above) = rest.split_at_mut(block);
                 (&mut target[..len], &*above)
             };

@@ -146,9 +146,7 @@ impl Plan {
             });
         }
         let places = match reuse {
-            memory::Reuse::Never => {
-                layout.all_places().map(|(id, place)| (simple.origin[id.index()], place)).collect()
-            }
+            memory::Reuse::Never => layout.all_places().map(|(id, place)| (simple.origin[id.index()], place)).collect(),
             memory::Reuse::WhenDead => HashMap::new(),
         };
         Self {

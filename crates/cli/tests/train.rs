@@ -1,0 +1,320 @@
+//! `train`, `evaluate`, `predict` and `explain`, from outside.
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+use serde_json::Value;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+fn chainrule(folder: &TempDir) -> Command {
+    let mut command = Command::cargo_bin("chainrule").unwrap();
+    command.current_dir(folder.path());
+    command
+}
+
+/// An IDX file of bytes.
+fn idx(dims: &[u32], values: &[u8]) -> Vec<u8> {
+    let mut file = vec![0, 0, 8, dims.len() as u8];
+    dims.iter().for_each(|d| file.extend(d.to_be_bytes()));
+    file.extend(values);
+    file
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Images of 4 by 4 pixels whose class says which row is bright.
+fn images(folder: &Path) -> PathBuf {
+    let data = folder.join("images");
+    fs::create_dir_all(&data).unwrap();
+    for (part, count) in [("train", 200u32), ("t10k", 40)] {
+        let label = |i: u32| i % 4;
+        let pixel = |i: u32, p: u32| if p / 4 == label(i) { 200 + (i * 7 + p) % 50 } else { (i * 13 + p * 5) % 60 };
+        let pixels: Vec<u8> = (0..count).flat_map(|i| (0..16).map(move |p| pixel(i, p) as u8)).collect();
+        let labels: Vec<u8> = (0..count).map(|i| label(i) as u8).collect();
+        fs::write(data.join(format!("{part}-images-idx3-ubyte.gz")), gzip(&idx(&[count, 4, 4], &pixels))).unwrap();
+        fs::write(data.join(format!("{part}-labels-idx1-ubyte")), idx(&[count], &labels)).unwrap();
+    }
+    data
+}
+
+fn table(folder: &Path) -> PathBuf {
+    let path = folder.join("houses.csv");
+    let mut text = "area,rooms,price\n".to_owned();
+    for i in 0..200 {
+        let (area, rooms) = (50 + i * 37 % 100, 1 + i % 5);
+        text.push_str(&format!("{area},{rooms},{}\n", 1000 * area + 5000 * rooms));
+    }
+    fs::write(&path, text).unwrap();
+    path
+}
+
+fn events(output: &[u8]) -> Vec<Value> {
+    std::str::from_utf8(output).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn images_from_training_to_explanation() {
+    let folder = TempDir::new().unwrap();
+    images(folder.path());
+    chainrule(&folder)
+        .args(["train", "images", "--epochs", "30", "--hidden", "16", "--batch-size", "16"])
+        .assert()
+        .success()
+        .stdout(
+            contains("16-16-4")
+                .and(contains("test: loss"))
+                .and(contains("accuracy 100.00 %"))
+                .and(contains("model.safetensors")),
+        );
+    let evaluation = chainrule(&folder).args(["evaluate", "model.safetensors", "images", "--json"]).assert().success();
+    let v: Value = serde_json::from_slice(&evaluation.get_output().stdout).unwrap();
+    assert_eq!((v["samples"].as_u64(), v["accuracy"].as_f64()), (Some(40), Some(1.0)));
+    assert_eq!(v["confusion"][2], serde_json::json!([0, 0, 10, 0]));
+    chainrule(&folder)
+        .args(["evaluate", "model.safetensors", "images"])
+        .assert()
+        .success()
+        .stdout(contains("100.00 %"));
+
+    chainrule(&folder).args(["predict", "model.safetensors", "images", "--out", "p.csv"]).assert().success();
+    let predictions = fs::read_to_string(folder.path().join("p.csv")).unwrap();
+    let lines: Vec<&str> = predictions.lines().collect();
+    assert_eq!((lines[0], lines.len()), ("row,class,p_0,p_1,p_2,p_3", 41));
+    assert!(lines[3].starts_with("2,2,"));
+
+    let explain = ["explain", "model.safetensors", "images", "--row", "2"];
+    chainrule(&folder)
+        .args(explain)
+        .assert()
+        .success()
+        .stdout(contains("δ2 = ∂C/∂a2 ⊙ identity′(z2)").and(contains("∂C/∂W1 = xᵀ · δ1")).and(contains("largest: [")));
+    chainrule(&folder).args(explain).arg("--full").assert().success().stdout(contains("largest: [").not());
+    let json = chainrule(&folder).args(explain).arg("--json").assert().success();
+    let v: Value = serde_json::from_slice(&json.get_output().stdout).unwrap();
+    assert!(v["cost_after_update"].as_f64() < v["cost"].as_f64());
+    assert_eq!(v["layers"][0]["weight_gradient"]["values"].as_array().unwrap().len(), 16 * 16);
+    chainrule(&folder).args(["summary", "model.safetensors"]).assert().success().stdout(contains("one of 4 classes"));
+    chainrule(&folder)
+        .args(["explain", "model.safetensors", "images", "--row", "40"])
+        .assert()
+        .code(1)
+        .stderr(contains("there is no row 40: rows are counted from 0 to 39"));
+}
+
+#[test]
+fn a_table_with_a_value() {
+    let folder = TempDir::new().unwrap();
+    table(folder.path());
+    let output = chainrule(&folder)
+        .args(["train", "houses.csv", "--target", "price", "--json", "--out", "h.safetensors"])
+        .assert()
+        .success();
+    let events = events(&output.get_output().stdout);
+    let kinds: Vec<&str> = events.iter().map(|e| e["event"].as_str().unwrap()).collect();
+    assert_eq!((kinds[0], kinds[1]), ("start", "epoch"));
+    assert_eq!(&kinds[kinds.len() - 2..], ["test", "end"]);
+    assert!(events[events.len() - 2]["r2"].as_f64().unwrap() > 0.99);
+    assert_eq!(events[0]["network"], "2-16-1");
+
+    let new = folder.path().join("new.csv");
+    fs::write(&new, "rooms,garden,area\n3,1,100\n").unwrap();
+    let output = chainrule(&folder).args(["predict", "h.safetensors", "new.csv"]).assert().success();
+    let text = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    let price: f64 = text.lines().nth(1).unwrap().split(',').nth(1).unwrap().parse().unwrap();
+    assert!(text.starts_with("row,price\n") && (price - 115_000.0).abs() < 5_000.0, "{text}");
+    chainrule(&folder).args(["evaluate", "h.safetensors", "new.csv"]).assert().code(1).stderr(contains("use predict"));
+    fs::write(&new, "room,area\n3,100\n").unwrap();
+    chainrule(&folder).args(["predict", "h.safetensors", "new.csv"]).assert().code(1).stderr(contains("rooms"));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_file_at_one_and_two_threads() {
+    let folder = TempDir::new().unwrap();
+    images(folder.path());
+    let run = |threads: &str, out: &str| {
+        let args = ["train", "images", "--epochs", "3", "--hidden", "700,700", "--dropout", "0.1", "--seed", "5"];
+        chainrule(&folder).args(args).args(["--threads", threads, "--out", out]).assert().success();
+        fs::read(folder.path().join(out)).unwrap()
+    };
+    assert!(run("1", "one") == run("2", "two"));
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    let folder = TempDir::new().unwrap();
+    images(folder.path());
+    table(folder.path());
+    let cases: &[(&[&str], &str)] = &[
+        (&["images", "--activation", "rleu"], "did you mean `relu`?"),
+        (&["images", "--optimizer", "adma"], "did you mean `adam`?"),
+        (&["images", "--loss", "cross-entrpy"], "did you mean `cross-entropy`?"),
+        (&["images", "--schedule", "cosin"], "did you mean `cosine`?"),
+        (&["images", "--init", "he-norml"], "did you mean `he-normal`?"),
+        (&["images", "--optimizer", "momentum:1.5"], "at least 0 and below 1"),
+        (&["images", "--model", "16-0-4"], "0 neurons"),
+        (&["images", "--lr", "-1"], "learning rate must be above 0"),
+        (&["images", "--dropout", "1"], "dropout must be"),
+        (&["images", "--validation", "1.5"], "validation share"),
+        (&["images", "--validation", "0", "--patience", "3"], "patience needs a validation share"),
+        (&["images", "--epochs", "0"], "whole number from 1"),
+        (&["images", "--target", "x"], "is for tables"),
+        (&["images", "--model", "16-4", "--hidden", "3"], "cannot be used with"),
+        (&["houses.csv"], "--target price"),
+        (&["houses.csv", "--target", "price", "--test", "2"], "test share"),
+        (&["images", "--epoch", "3"], "--epochs"),
+    ];
+    for (args, message) in cases {
+        chainrule(&folder).arg("train").args(*args).assert().code(2).stderr(contains(*message));
+    }
+    assert!(!folder.path().join("model.safetensors").exists());
+}
+
+#[test]
+fn a_network_that_does_not_fit_says_which_sizes_would() {
+    let folder = TempDir::new().unwrap();
+    images(folder.path());
+    let train = ["train", "images", "--model", "17-8-5"];
+    chainrule(&folder).args(train).assert().code(1).stderr(contains("begins with 16-").and(contains("ends with -4")));
+}
+
+#[test]
+fn damaged_data_is_named_with_file_and_cure() {
+    let folder = TempDir::new().unwrap();
+    let data = images(folder.path());
+    let images = data.join("train-images-idx3-ubyte.gz");
+    let labels = data.join("train-labels-idx1-ubyte");
+    let (good_images, good_labels) = (fs::read(&images).unwrap(), fs::read(&labels).unwrap());
+    let train = || chainrule(&folder).args(["train", "images"]).assert().code(1);
+    let mut broken = good_images.clone();
+    let middle = broken.len() / 2;
+    broken[middle..middle + 8].fill(0xAA);
+    let half = good_images[..good_images.len() / 2].to_vec();
+    let huge = gzip(&idx(&[4_000_000_000, 60_000, 60_000], &[1, 2, 3]));
+    for damaged in [Vec::new(), broken, half, huge, b"text".to_vec()] {
+        fs::write(&images, damaged).unwrap();
+        train().stderr(contains("train-images-idx3-ubyte.gz").and(contains("panicked").not()));
+    }
+    fs::write(&images, &good_images).unwrap();
+    for damaged in [idx(&[199], &good_labels[8..207]), good_labels[..50].to_vec(), Vec::new()] {
+        fs::write(&labels, damaged).unwrap();
+        train().stderr(contains("train-").and(contains("panicked").not()));
+    }
+    fs::remove_file(&labels).unwrap();
+    train().stderr(contains("train-labels"));
+    chainrule(&folder).args(["train", "nowhere"]).assert().code(1).stderr(contains("nowhere"));
+    assert!(!folder.path().join("model.safetensors").exists());
+}
+
+#[test]
+fn a_label_that_training_did_not_know_is_an_error() {
+    let folder = TempDir::new().unwrap();
+    let data = images(folder.path());
+    let mut labels: Vec<u8> = (0..40).map(|i| i % 4).collect();
+    labels[7] = 9;
+    fs::write(data.join("t10k-labels-idx1-ubyte"), idx(&[40], &labels)).unwrap();
+    chainrule(&folder).args(["train", "images"]).assert().code(1).stderr(contains("t10k-labels").and(contains('9')));
+}
+
+#[test]
+fn damaged_tables_are_named_with_line_and_column() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("t.csv");
+    let cases: &[(&[u8], &str)] = &[
+        (b"", "empty"),
+        (b"a,price\n", "t.csv"),
+        (b"a,price\n1,2\n1,2,3\n", "line 3"),
+        (b"a,price\n1,2\nx,3\n", "x"),
+        (b"a,price\n1,2\nNaN,3\n", "NaN"),
+        (b"a,price\n1,2\ninf,3\n", "inf"),
+        (b"a,a,price\n1,2,3\n", "a"),
+        (b"a,prise\n1,2\n", "prise"),
+        (b"a,price\n\xFF\xFE,2\n", "t.csv"),
+    ];
+    for (content, message) in cases {
+        fs::write(&path, content).unwrap();
+        chainrule(&folder)
+            .args(["train", "t.csv", "--target", "price"])
+            .assert()
+            .code(1)
+            .stderr(contains(*message).and(contains("t.csv")).and(contains("panicked").not()));
+    }
+}
+
+#[test]
+fn divergence_stops_and_keeps_what_was_good() {
+    let folder = TempDir::new().unwrap();
+    table(folder.path());
+    let diverge = ["train", "houses.csv", "--target", "price", "--optimizer", "sgd", "--epochs", "20"];
+    chainrule(&folder).args(diverge).args(["--lr", "1e6"]).assert().code(1).stderr(
+        contains("training diverged in epoch 1, step").and(contains("is not finite")).and(contains("--clip 1")),
+    );
+    assert!(!folder.path().join("model.safetensors").exists());
+    // The rate grows with the epochs until it is too large: the epochs before are kept.
+    let late = ["--schedule", "warm-up:1", "--lr", "1e4", "--batch-size", "200"];
+    chainrule(&folder).args(diverge).args(late).assert().code(1).stderr(
+        contains("the last good model was written to model.safetensors").and(contains("training diverged in epoch")),
+    );
+    chainrule(&folder).args(["evaluate", "model.safetensors", "houses.csv"]).assert().success();
+}
+
+#[test]
+fn places_that_cannot_be_written_are_found_before_the_work() {
+    let folder = TempDir::new().unwrap();
+    images(folder.path());
+    for out in ["nowhere/m.safetensors", "images"] {
+        chainrule(&folder)
+            .args(["train", "images", "--out", out])
+            .assert()
+            .code(1)
+            .stdout("")
+            .stderr(contains("cannot be written").and(contains(out)));
+    }
+    fs::write(folder.path().join("m"), b"not a model").unwrap();
+    chainrule(&folder)
+        .args(["evaluate", "m", "images"])
+        .assert()
+        .code(1)
+        .stderr(contains("not a model that can be used"));
+    chainrule(&folder).args(["predict", "gone", "images"]).assert().code(1).stderr(contains("gone"));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_finishes_the_step_and_writes_the_best_so_far() {
+    use std::io::{BufRead, BufReader};
+    let folder = TempDir::new().unwrap();
+    images(folder.path());
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("chainrule"))
+        .args(["train", "images", "--epochs", "1000000", "--hidden", "64"])
+        .current_dir(folder.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    lines.find(|line| line.starts_with("epoch")).unwrap();
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let rest: Vec<String> = lines.collect();
+    assert!(child.wait().unwrap().success());
+    assert!(rest.iter().any(|l| l.starts_with("interrupted: the weights of epoch")), "{:?}", rest.last());
+    chainrule(&folder).args(["evaluate", "model.safetensors", "images"]).assert().success();
+    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn the_plan_of_a_step_can_be_seen() {
+    let folder = TempDir::new().unwrap();
+    images(folder.path());
+    chainrule(&folder)
+        .args(["train", "images", "--hidden", "8", "--show-plan"])
+        .assert()
+        .success()
+        .stdout(contains("matmul").and(contains("add → relu")).and(contains("steps, ")));
+}
