@@ -1,8 +1,8 @@
 //! From a graph to a list of steps over one block of memory.
 //!
-//! [`simplify`] rewrites the live nodes, [`lower`] groups them into steps (with [`fuse`] for elementwise chains),
-//! [`memory`] gives each value a place, and [`print`](mod@print) shows the result as a table. A transparent plan skips the
-//! first and the grouping and never reuses memory: every value of the graph can be read after a run.
+//! `simplify` rewrites the live nodes, `lower` groups them into steps (with `fuse` for elementwise chains), `memory`
+//! gives each value a place, and `print` shows the result as a table. A transparent plan skips the first and the
+//! grouping and never reuses memory: every value of the graph can be read after a run.
 
 mod fuse;
 mod lower;
