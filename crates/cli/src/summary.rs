@@ -46,7 +46,7 @@ fn described(args: &SummaryArgs) -> Result<Model> {
 
 fn print(model: &Model, summary: &Summary) {
     anstream::println!("{HEADING}{}{HEADING:#}  {} layers, {} inputs", model.network, summary.layers, summary.inputs);
-    let heads = ["layer", "activation", ">weights", ">neurons", ">weights", ">biases", ">parameters", ">operations"];
+    let heads = ["layer", "activation", ">shape", ">neurons", ">weights", ">biases", ">parameters", ">operations"];
     let mut grid = Grid::new(&heads);
     for layer in &summary.by_layer {
         grid.row([
