@@ -55,12 +55,14 @@ impl Expr<'_> {
         self.relu() * (1.0 - slope) + self * slope
     }
 
-    /// x where x > 0, else `alpha`·(eˣ − 1) (Clevert et al. 2015).
+    /// x where x > 0, else `alpha`·(eˣ − 1); the derivative at 0 is `alpha` (Clevert et al. 2015).
     #[track_caller]
     #[must_use]
     pub fn elu(self, alpha: f64) -> Self {
-        // relu(−x) = −min(x, 0): the exponential is never of a positive number, so it cannot overflow.
-        self.relu() + ((-(-self).relu()).exp() - 1.0) * alpha
+        // x − relu(x) is min(x, 0), with derivative 1 at 0: the exponential cannot overflow, and the whole has the
+        // derivative of its left branch at 0, `alpha`.
+        let negative = self - self.relu();
+        self.relu() + (negative.exp() - 1.0) * alpha
     }
 
     /// x · sigmoid(x) (also called swish).
