@@ -3,7 +3,7 @@
 //! A node only refers to nodes before it, so the list is in topological order and every walk over it is a loop.
 
 use crate::error::{EngineError, Operand};
-use crate::ops::{Leaf, Op, Role, Rule};
+use crate::ops::{Layout, Leaf, Op, Role, Rule};
 use crate::shape::Shape;
 use std::cell::{Ref, RefCell};
 use std::panic::Location;
@@ -101,6 +101,14 @@ impl Nodes {
     /// The inputs and parameters in the order they were written.
     pub fn leaves(&self, role: Role) -> impl Iterator<Item = NodeId> + '_ {
         self.leaves.iter().copied().filter(move |&id| self.node(id).op == Op::Leaf(Leaf::Input(role)))
+    }
+
+    /// The node whose numbers the value of `id` is: a reshape is its input under another shape.
+    pub(crate) fn holder(&self, mut id: NodeId) -> NodeId {
+        while let Op::Layout(Layout::Reshape { .. }) = self.node(id).op {
+            id = self.inputs(id)[0];
+        }
+        id
     }
 
     /// Which nodes `targets` are computed from, themselves included.

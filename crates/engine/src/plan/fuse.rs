@@ -5,7 +5,6 @@
 //! whatever its length. Operands that repeat (a bias along the rows, a number for each row, one number for all) are
 //! read where they lie; their broadcast is never written out.
 
-use super::lower::holder;
 use crate::graph::{NodeId, Nodes};
 use crate::ops::{Binary, Layout, Op, Unary};
 use crate::shape::Shape;
@@ -62,7 +61,7 @@ impl Groups {
         let mut reader: Vec<Option<NodeId>> = vec![None; nodes.len()];
         let mut shared = vec![false; nodes.len()];
         for &output in outputs {
-            shared[holder(nodes, output).index()] = true;
+            shared[nodes.holder(output).index()] = true;
         }
         for id in (0..nodes.len()).map(NodeId::at) {
             for input in nodes.inputs(id) {

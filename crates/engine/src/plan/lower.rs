@@ -35,14 +35,6 @@ impl Draft {
     }
 }
 
-/// The node that holds the value of `id`: a reshape is the same numbers.
-pub(super) fn holder(nodes: &Nodes, mut id: NodeId) -> NodeId {
-    while let Op::Layout(Layout::Reshape { .. }) = nodes.node(id).op {
-        id = nodes.inputs(id)[0];
-    }
-    id
-}
-
 /// Every node its own step.
 pub(super) fn one_by_one(nodes: &Nodes, outputs: &[NodeId]) -> Vec<Draft> {
     let mut drafts = Vec::new();
@@ -76,7 +68,7 @@ pub(super) fn fused(nodes: &Nodes, outputs: &[NodeId]) -> Vec<Draft> {
             }
         }
     }
-    copy_outputs(nodes, outputs, &mut drafts, |id| holder(nodes, id));
+    copy_outputs(nodes, outputs, &mut drafts, |id| nodes.holder(id));
     drop_unread(nodes, outputs, drafts)
 }
 
@@ -96,13 +88,13 @@ fn copy_outputs(nodes: &Nodes, outputs: &[NodeId], drafts: &mut Vec<Draft>, hold
 fn drop_unread(nodes: &Nodes, outputs: &[NodeId], drafts: Vec<Draft>) -> Vec<Draft> {
     let mut read = vec![false; nodes.len()];
     for &output in outputs {
-        read[holder(nodes, output).index()] = true;
+        read[nodes.holder(output).index()] = true;
     }
     let mut kept: Vec<Draft> = Vec::with_capacity(drafts.len());
     for draft in drafts.into_iter().rev() {
         if draft.copies_to.is_some() || read[draft.writes.index()] {
             for &r in &draft.reads {
-                read[holder(nodes, r).index()] = true;
+                read[nodes.holder(r).index()] = true;
             }
             kept.push(draft);
         }

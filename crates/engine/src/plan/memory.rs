@@ -4,7 +4,7 @@
 //! block themselves. Constants follow. The rest are slots: a value gets the smallest gap that it fits into, and gives
 //! it back after the last step that reads it.
 
-use super::lower::{Draft, holder};
+use super::lower::Draft;
 use super::{Place, Work};
 use crate::graph::{NodeId, Nodes};
 use crate::ops::{Op, Role};
@@ -35,7 +35,7 @@ impl Layout<'_> {
     fn holder(&self, id: NodeId) -> NodeId {
         match self.reuse {
             Reuse::Never => id,
-            Reuse::WhenDead => holder(self.nodes, id),
+            Reuse::WhenDead => self.nodes.holder(id),
         }
     }
 

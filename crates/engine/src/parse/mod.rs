@@ -6,13 +6,18 @@
 //!
 //! The parser keeps its own stack, so the depth of nesting is bounded by memory only.
 
+mod error;
+mod token;
+
+pub use error::{ParseError, Problem, ValueError, nearest};
+
 use crate::expr::Expr;
 use crate::graph::Graph;
 use crate::ops::{Binary, Op, Rule, Unary};
+use error::locate;
 use std::collections::HashMap;
-use std::fmt;
 use std::ops::Range;
-use thiserror::Error;
+use token::{Fault, Located, Token, tokens};
 
 /// What a text says.
 #[derive(Clone, Debug)]
@@ -25,97 +30,6 @@ pub struct Formula<'g> {
     pub definitions: Vec<(String, Expr<'g>)>,
 }
 
-/// What is wrong with a text.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum Problem {
-    /// Nothing to compute.
-    #[error("there is no expression")]
-    Empty,
-    /// A character that begins nothing.
-    #[error("`{0}` has no meaning here")]
-    Character(char),
-    /// A number that cannot be read.
-    #[error("`{0}` is not a number")]
-    Number(String),
-    /// Something other than what must come.
-    #[error("expected {expected}, found {found}")]
-    Unexpected {
-        /// What may come here.
-        expected: &'static str,
-        /// What came.
-        found: String,
-    },
-    /// A parenthesis that is never closed.
-    #[error("this parenthesis is never closed")]
-    Unclosed,
-    /// A parenthesis that was never opened.
-    #[error("this parenthesis was never opened")]
-    Unopened,
-    /// A call of something that is no function.
-    #[error("there is no function `{name}`{}", did_you_mean(.nearest))]
-    UnknownFunction {
-        /// The name.
-        name: String,
-        /// A function of a similar name.
-        nearest: Option<String>,
-    },
-    /// A function with the wrong number of arguments.
-    #[error("{name} takes {expected}, not {found}")]
-    Arguments {
-        /// The function.
-        name: String,
-        /// How many it takes, in words.
-        expected: &'static str,
-        /// How many there are.
-        found: usize,
-    },
-    /// A function's name where a value is meant.
-    #[error("`{0}` is a function: write {0}(…), or choose another name")]
-    FunctionName(String),
-    /// A second definition of a name.
-    #[error("`{0}` is defined twice")]
-    DefinedTwice(String),
-    /// A definition of a name that was read before as a variable.
-    #[error("`{0}` is defined here but used before: move this statement up")]
-    UsedBefore(String),
-}
-
-/// A [`Problem`] and its place.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub struct ParseError {
-    /// What is wrong.
-    pub problem: Problem,
-    /// The line, counted from 1.
-    pub line: usize,
-    /// The character in the line, counted from 1.
-    pub column: usize,
-    /// How many characters are meant.
-    pub width: usize,
-    /// The line's text.
-    pub text: String,
-}
-
-impl fmt::Display for ParseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.problem)?;
-        let margin = format!("line {}: ", self.line);
-        writeln!(f, "  {margin}{}", self.text)?;
-        let spaces = " ".repeat(2 + margin.len() + self.column - 1);
-        write!(f, "{spaces}{}", "^".repeat(self.width.max(1)))
-    }
-}
-
-fn did_you_mean(nearest: &Option<String>) -> String {
-    nearest.as_ref().map(|n| format!(": did you mean `{n}`?")).unwrap_or_default()
-}
-
-/// The candidate most like `name`, if one is alike enough to be a slip of the keyboard.
-pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let close = candidates.into_iter().map(|c| (strsim::damerau_levenshtein(name, c), c));
-    close.filter(|(distance, c)| *distance <= (c.len().max(name.len()) / 3).max(1)).min().map(|(_, c)| c.to_owned())
-}
-
 /// The functions that a text may call, with what each computes.
 pub fn functions() -> impl Iterator<Item = (&'static str, &'static str)> {
     let unary = Unary::ALL.iter().filter(|&&op| op != Unary::Neg).map(|op| (op.name(), op.about()));
@@ -125,26 +39,6 @@ pub fn functions() -> impl Iterator<Item = (&'static str, &'static str)> {
 fn function(name: &str) -> Option<Op> {
     let unary = Unary::ALL.iter().filter(|&&op| op != Unary::Neg).map(|&op| Op::Unary(op));
     unary.chain([Binary::Min, Binary::Max].map(Op::Binary)).find(|op| op.name() == name)
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum Token {
-    Number(f64),
-    Name(String),
-    Sign(char),
-    End,
-}
-
-impl fmt::Display for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number(value) => write!(f, "the number {value}"),
-            Self::Name(name) => write!(f, "`{name}`"),
-            Self::Sign('\n') => f.write_str("the end of the line"),
-            Self::Sign(sign) => write!(f, "`{sign}`"),
-            Self::End => f.write_str("the end"),
-        }
-    }
 }
 
 /// Reads `text` into `graph`.
@@ -164,87 +58,6 @@ pub fn parse<'g>(graph: &'g Graph, text: &str) -> Result<Formula<'g>, ParseError
     parser.statements().map_err(located)?;
     parser.name_the_rest();
     Ok(parser.formula)
-}
-
-fn locate(text: &str, problem: Problem, at: Range<usize>) -> ParseError {
-    let start = text[..at.start].rfind('\n').map_or(0, |i| i + 1);
-    let end = text[start..].find('\n').map_or(text.len(), |i| start + i);
-    ParseError {
-        problem,
-        line: text[..start].matches('\n').count() + 1,
-        column: text[start..at.start].chars().count() + 1,
-        width: text[at.start..at.end.min(end).max(at.start)].chars().count(),
-        text: text[start..end].trim_end().to_owned(),
-    }
-}
-
-type Fault = (Problem, Range<usize>);
-type Located = (Token, Range<usize>);
-
-fn tokens(text: &str) -> Result<Vec<Located>, Fault> {
-    let mut list = Vec::new();
-    let mut depth = 0;
-    let mut rest = text.char_indices().peekable();
-    while let Some(&(start, c)) = rest.peek() {
-        let mut end = start + c.len_utf8();
-        let token = match c {
-            '\n' | ';' | '+' | '*' | '/' | '^' | '(' | ')' | ',' | '=' | '-' => {
-                rest.next();
-                Token::Sign(c)
-            }
-            // The signs that formulas are printed with can be read as well.
-            '−' | '·' | '×' => {
-                rest.next();
-                Token::Sign(if c == '−' { '-' } else { '*' })
-            }
-            c if c.is_whitespace() => {
-                rest.next();
-                continue;
-            }
-            c if c.is_ascii_digit() || c == '.' => {
-                end = start + number_length(&text[start..]);
-                let digits = &text[start..end];
-                let value: f64 = digits.parse().map_err(|_| (Problem::Number(digits.to_owned()), start..end))?;
-                if !value.is_finite() {
-                    return Err((Problem::Number(digits.to_owned()), start..end));
-                }
-                while rest.next_if(|(i, _)| *i < end).is_some() {}
-                Token::Number(value)
-            }
-            c if c.is_alphabetic() || c == '_' => {
-                while let Some((i, c)) = rest.next_if(|(_, c)| c.is_alphanumeric() || *c == '_') {
-                    end = i + c.len_utf8();
-                }
-                Token::Name(text[start..end].to_owned())
-            }
-            c => return Err((Problem::Character(c), start..end)),
-        };
-        depth += i32::from(token == Token::Sign('(')) - i32::from(token == Token::Sign(')'));
-        // A line may break inside parentheses.
-        if depth <= 0 || token != Token::Sign('\n') {
-            list.push((token, start..end));
-        }
-    }
-    list.push((Token::End, text.len()..text.len()));
-    Ok(list)
-}
-
-/// How long the number at the start of `text` is: digits, a point, digits, an exponent.
-fn number_length(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    let digits = |from: usize| from + bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
-    let mut end = digits(0);
-    if bytes.get(end) == Some(&b'.') {
-        end = digits(end + 1);
-    }
-    if matches!(bytes.get(end), Some(b'e' | b'E')) {
-        let sign = usize::from(matches!(bytes.get(end + 1), Some(b'+' | b'-')));
-        let exponent = digits(end + 1 + sign);
-        if exponent > end + 1 + sign {
-            end = exponent;
-        }
-    }
-    end
 }
 
 /// What waits for its right-hand side.
@@ -530,33 +343,6 @@ fn close(
 fn unknown_function(name: &str, place: Range<usize>) -> Fault {
     let nearest = nearest(name, functions().map(|(n, _)| n));
     (Problem::UnknownFunction { name: name.to_owned(), nearest }, place)
-}
-
-/// Values that do not fit the variables of a formula.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ValueError {
-    /// Variables without a value.
-    #[error("no value for {}: add {}", list(.0, "`", "`"), list(.0, "", "=…"))]
-    Missing(Vec<String>),
-    /// A value for a name that does not occur.
-    #[error("the expression has no variable `{name}`{}", did_you_mean(.nearest))]
-    Unknown {
-        /// The name.
-        name: String,
-        /// A variable of a similar name.
-        nearest: Option<String>,
-    },
-    /// Two values for one variable.
-    #[error("`{0}` is given twice")]
-    Twice(String),
-    /// A value for a name that the expression computes.
-    #[error("`{0}` is computed by the expression and cannot be given a value")]
-    Computed(String),
-}
-
-fn list(names: &[String], before: &str, after: &str) -> String {
-    names.iter().map(|n| format!("{before}{n}{after}")).collect::<Vec<_>>().join(" ")
 }
 
 impl Formula<'_> {
