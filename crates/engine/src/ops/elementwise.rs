@@ -23,11 +23,6 @@ macro_rules! unary {
             /// Every row of the table.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// What it computes, and the convention at a kink.
-            pub fn about(self) -> &'static str {
-                match self { $(Self::$variant => $about,)* }
-            }
-
             fn range(self) -> Domain {
                 match self { $(Self::$variant => Domain::Between($low, $high),)* }
             }
@@ -56,6 +51,10 @@ macro_rules! unary {
         impl Rule for Unary {
             fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
+            }
+
+            fn about(self) -> &'static str {
+                match self { $(Self::$variant => $about,)* }
             }
 
             fn shape(self, inputs: &[Shape]) -> Result<Shape, ShapeFault> {
@@ -96,11 +95,6 @@ macro_rules! binary {
         impl Binary {
             /// Every row of the table.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
-
-            /// What it computes, and the convention at a kink.
-            pub fn about(self) -> &'static str {
-                match self { $(Self::$variant => $about,)* }
-            }
 
             fn range(self) -> Domain {
                 match self { $(Self::$variant => Domain::Between($low, $high),)* }
@@ -149,6 +143,10 @@ macro_rules! binary {
         impl Rule for Binary {
             fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
+            }
+
+            fn about(self) -> &'static str {
+                match self { $(Self::$variant => $about,)* }
             }
 
             fn shape(self, inputs: &[Shape]) -> Result<Shape, ShapeFault> {

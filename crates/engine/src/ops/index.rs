@@ -64,6 +64,17 @@ impl Rule for Index {
         }
     }
 
+    fn about(self) -> &'static str {
+        match self {
+            Self::Take => "rows by index; the adjoint is scatter_add; no derivative by the indices",
+            Self::ScatterAdd { .. } => "rows added into zeros by index; the adjoint is take",
+            Self::Pick => "one element of each last axis by index; the adjoint is place",
+            Self::Place { .. } => {
+                "each element into a last axis of zeros by index (of ones: one-hot); the adjoint is pick"
+            }
+        }
+    }
+
     fn shape(self, inputs: &[Shape]) -> Result<Shape, ShapeFault> {
         let (values, indices) = (inputs[0], inputs[1]);
         if matches!(self, Self::Take | Self::Pick) && values.rank() == 0 {

@@ -117,6 +117,17 @@ impl Rule for Layout {
         }
     }
 
+    fn about(self) -> &'static str {
+        match self {
+            Self::Broadcast { .. } => "repeats the value along new axes; the adjoint is sum",
+            Self::Reshape { .. } => "the same elements under another shape; the adjoint is the reshape back",
+            Self::Transpose { .. } => "the axes in another order; the adjoint is the inverse order",
+            Self::Slice { .. } => "a range along one axis; the adjoint is pad",
+            Self::Pad { .. } => "zeros before and after along one axis; the adjoint is slice",
+            Self::Concat { .. } => "values one after the other along one axis; the adjoint is a slice for each",
+        }
+    }
+
     fn shape(self, inputs: &[Shape]) -> Result<Shape, ShapeFault> {
         let input = inputs.first().copied().unwrap_or_default();
         match self {

@@ -57,6 +57,14 @@ impl Rule for Leaf {
         }
     }
 
+    fn about(self) -> &'static str {
+        match self {
+            Self::Input(Role::Data) => "a value given at each run",
+            Self::Input(Role::Parameter) => "a value that is learned",
+            Self::Constant(_) => "the same number in every element",
+        }
+    }
+
     fn shape(self, _: &[Shape]) -> Result<Shape, ShapeFault> {
         Ok(Shape::SCALAR)
     }

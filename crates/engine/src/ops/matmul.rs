@@ -42,6 +42,10 @@ impl Rule for Matmul {
         "matmul"
     }
 
+    fn about(self) -> &'static str {
+        "A · B over the last two axes, either one read transposed if wanted; the adjoints are P · Bᵀ and Aᵀ · P"
+    }
+
     fn shape(self, inputs: &[Shape]) -> Result<Shape, ShapeFault> {
         let (a, b) = (inputs[0], inputs[1]);
         for shape in [a, b] {

@@ -74,6 +74,9 @@ pub trait Rule: Copy {
     /// The name in lists and messages.
     fn name(self) -> &'static str;
 
+    /// What it computes, and the convention where its derivative has a kink.
+    fn about(self) -> &'static str;
+
     /// The shape of the result.
     ///
     /// # Errors
@@ -147,6 +150,9 @@ macro_rules! each_family {
 impl Rule for Op {
     fn name(self) -> &'static str {
         each_family!(self, rule => rule.name())
+    }
+    fn about(self) -> &'static str {
+        each_family!(self, rule => rule.about())
     }
     fn shape(self, inputs: &[Shape]) -> Result<Shape, ShapeFault> {
         each_family!(self, rule => rule.shape(inputs))

@@ -39,6 +39,15 @@ impl Rule for Reduce {
         }
     }
 
+    fn about(self) -> &'static str {
+        match self.how {
+            How::Sum => "Σ x over neighbouring axes; the adjoint is broadcast",
+            How::Max => "the largest over neighbouring axes; a tie shares the gradient equally",
+            How::LogSumExp => "ln Σ eˣ over neighbouring axes, without overflow; its gradient is softmax",
+            How::ArgMax => "the position of the first maximum; it has no derivative",
+        }
+    }
+
     fn shape(self, inputs: &[Shape]) -> Result<Shape, ShapeFault> {
         let rank = inputs[0].rank();
         if self.axes.end() > rank {

@@ -32,13 +32,17 @@ pub struct Formula<'g> {
 
 /// The functions that a text may call, with what each computes.
 pub fn functions() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let unary = Unary::ALL.iter().filter(|&&op| op != Unary::Neg).map(|op| (op.name(), op.about()));
-    unary.chain([Binary::Min, Binary::Max].map(|op| (op.name(), op.about())))
+    callable().map(|op| (op.name(), op.about()))
+}
+
+/// The elementwise operations that have a name instead of a sign.
+fn callable() -> impl Iterator<Item = Op> {
+    let unary = Unary::ALL.iter().filter(|&&op| op != Unary::Neg).map(|&op| Op::Unary(op));
+    unary.chain([Binary::Min, Binary::Max].map(Op::Binary))
 }
 
 fn function(name: &str) -> Option<Op> {
-    let unary = Unary::ALL.iter().filter(|&&op| op != Unary::Neg).map(|&op| Op::Unary(op));
-    unary.chain([Binary::Min, Binary::Max].map(Op::Binary)).find(|op| op.name() == name)
+    callable().find(|op| op.name() == name)
 }
 
 /// Reads `text` into `graph`.
