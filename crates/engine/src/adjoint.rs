@@ -45,7 +45,7 @@ impl Graph {
     /// The first error of the graph, a top that is no scalar, or an operation on the way that has no derivative.
     #[track_caller]
     pub fn sweep(&self, of: Expr<'_>, wrt: &[Expr<'_>]) -> Result<Sweep, EngineError> {
-        self.checked()?;
+        self.check_own("a gradient", &[&[of], wrt].concat())?;
         let top = of.id();
         if !of.shape().is_scalar() {
             return Err(EngineError::NotScalar { name: self.nodes().label(top), shape: of.shape() });

@@ -43,6 +43,18 @@ impl Graph {
         self.leaf(Leaf::Constant(value), sizes)
     }
 
+    /// Whether the graph is sound and all of `values` are its own.
+    ///
+    /// # Errors
+    /// The first error made while the graph was written, or a value of another graph.
+    #[track_caller]
+    pub(crate) fn check_own(&self, op: &'static str, values: &[Expr<'_>]) -> Result<(), EngineError> {
+        if values.iter().any(|value| !std::ptr::eq(value.graph, self)) {
+            return Err(EngineError::TwoGraphs { op, at: Location::caller() });
+        }
+        self.checked()
+    }
+
     /// The expression at a node of this graph.
     pub fn expr(&self, id: NodeId) -> Expr<'_> {
         Expr { graph: self, id }

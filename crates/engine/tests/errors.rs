@@ -59,6 +59,11 @@ fn values_of_two_graphs_do_not_mix() {
     let (g, h) = (Graph::new(), Graph::new());
     let _ = g.input("a", &[]) + h.input("b", &[]);
     assert!(matches!(g.checked(), Err(EngineError::TwoGraphs { op: "add", .. })));
+
+    let (g, h) = (Graph::new(), Graph::new());
+    let (a, b) = (g.input("a", &[]), h.input("b", &[]));
+    assert!(matches!(g.gradients(a, &[b]), Err(EngineError::TwoGraphs { .. })));
+    assert!(matches!(Plan::new(&g, &[a, b]), Err(EngineError::TwoGraphs { .. })));
 }
 
 #[test]

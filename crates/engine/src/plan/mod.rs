@@ -92,9 +92,9 @@ impl Plan {
     /// reused. The outputs lie one after the other, in this order.
     ///
     /// # Errors
-    /// The first error made while the graph was written.
+    /// The first error made while the graph was written, or an output of another graph.
     pub fn new(graph: &Graph, outputs: &[Expr<'_>]) -> Result<Self, EngineError> {
-        graph.checked()?;
+        graph.check_own("a plan", outputs)?;
         let ids: Vec<NodeId> = outputs.iter().map(|o| o.id()).collect();
         let simple = simplify::simplify(&graph.nodes(), &ids);
         let drafts = lower::fused(&simple.nodes, &simple.outputs);
@@ -107,7 +107,7 @@ impl Plan {
     /// # Errors
     /// As [`Plan::new`].
     pub fn transparent(graph: &Graph, outputs: &[Expr<'_>]) -> Result<Self, EngineError> {
-        graph.checked()?;
+        graph.check_own("a plan", outputs)?;
         let ids: Vec<NodeId> = outputs.iter().map(|o| o.id()).collect();
         let same = simplify::keep(&graph.nodes(), &ids);
         let drafts = lower::one_by_one(&same.nodes, &same.outputs);
