@@ -80,9 +80,11 @@ impl Mlp {
     /// As [`fit`].
     pub fn fit(&mut self, data: &Dataset, observer: &mut dyn Observer) -> Result<Outcome, Error> {
         if let Some(target) = &data.target {
-            (self.model.task, self.model.target) = learn_target(target, &self.model.target);
+            (self.model.task, self.model.target) =
+                learn_target(target, &self.model.recipe.split(data).0, &self.model.target);
         }
-        self.model.features.clone_from(&data.feature_names);
+        self.model.image = data.image.map(|size| (size.height, size.width));
+        self.model.features = if data.image.is_some() { Vec::new() } else { data.feature_names.clone() };
         fit(&mut self.model, data, observer)
     }
 

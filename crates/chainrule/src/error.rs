@@ -54,6 +54,8 @@ pub enum Error {
         node: Option<String>,
         /// The learning rate of the step.
         rate: f64,
+        /// The epoch whose weights the model has now; `None` if they are the initial ones.
+        kept_epoch: Option<usize>,
     },
     /// A file that could not be read or written.
     #[error("{}: {problem}", path.display())]

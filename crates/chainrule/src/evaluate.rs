@@ -223,18 +223,14 @@ pub struct Prediction {
 /// # Errors
 /// Data that does not fit the network.
 pub fn predict(model: &Model, data: &Dataset, mut each: impl FnMut(usize, Prediction)) -> Result<(), Error> {
-    model.check_fits(&without_target(data))?;
+    let blind = Dataset { target: None, ..data.clone() };
+    model.check_fits(&blind)?;
     let rows: Vec<u32> = (0..data.len() as u32).collect();
-    let blind = without_target(data);
     Evaluator::new().each_batch(model, &blind, &rows, |rows, _, outputs, _| {
         for (&row, outputs) in rows.iter().zip(outputs.chunks_exact(model.network.outputs())) {
             each(row as usize, prediction(model, outputs));
         }
     })
-}
-
-fn without_target(data: &Dataset) -> Dataset {
-    Dataset { target: None, ..data.clone() }
 }
 
 /// Probabilities from the outputs: softmax of logits, the sigmoid of one logit; outputs of other losses, cut to [0, 1]

@@ -89,7 +89,10 @@ pub fn explain(model: &Model, data: &Dataset, row: usize, learning_rate: f64) ->
     model.check_fits(data)?;
     let refuse = |problem: String| Error::Fit { source_name: data.source.clone(), problems: vec![problem] };
     if row >= data.len() {
-        return Err(refuse(format!("there is no row {row}: rows are counted from 0 to {}", data.len() - 1)));
+        return Err(refuse(format!(
+            "there is no row {row}: rows are counted from 0 to {}",
+            data.len().saturating_sub(1)
+        )));
     }
     let target = match (&data.target, &model.task) {
         (Some(Target::Classes { labels, .. }), Task::Classes(names)) => names[labels[row] as usize].clone(),

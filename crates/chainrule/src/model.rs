@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::loss::Loss;
 use crate::network::{LayerNodes, Network};
 use crate::recipe::Recipe;
-use chainrule_data::{Dataset, ImageSize, Scaling, Target};
+use chainrule_data::{Dataset, Scaling, Target};
 use chainrule_engine::{Expr, Graph};
 use serde::{Deserialize, Serialize};
 
@@ -144,10 +144,5 @@ impl Model {
             }
             _ => y.fill(0.0),
         }
-    }
-
-    /// The image size in the terms of the data crate.
-    pub fn image_size(&self) -> Option<ImageSize> {
-        self.image.map(|(height, width)| ImageSize { height, width })
     }
 }

@@ -126,8 +126,8 @@ impl Description {
     fn check(&self) -> Result<(), String> {
         self.network.check().map_err(|problem| format!("its network cannot be built: {problem}"))?;
         let (inputs, outputs) = (self.network.inputs, self.network.outputs());
-        if self.scaling.columns().is_some_and(|columns| columns != inputs) {
-            return Err(format!("its scaling is not for {inputs} inputs"));
+        if !scaling_fits(&self.scaling, inputs) {
+            return Err(format!("its scaling is not finite or not for {inputs} inputs"));
         }
         if !self.features.is_empty() && self.features.len() != inputs {
             return Err(format!("it names {} columns for {inputs} inputs", self.features.len()));
@@ -136,6 +136,7 @@ impl Description {
             return Err(format!("its image size is not that of {inputs} inputs"));
         }
         let fits = match &self.task {
+            Task::Classes(names) if names.len() < 2 => false,
             Task::Classes(names) => {
                 outputs == names.len() || (outputs == 1 && names.len() == 2 && !self.loss.takes_index())
             }
@@ -147,6 +148,17 @@ impl Description {
         match self.recipe.problems().as_slice() {
             [] => Ok(()),
             [first, ..] => Err(format!("its recipe is damaged: {first}")),
+        }
+    }
+}
+
+fn scaling_fits(scaling: &Scaling, inputs: usize) -> bool {
+    let finite = |numbers: &[f32]| numbers.iter().all(|n| n.is_finite());
+    match scaling {
+        Scaling::None => true,
+        Scaling::Uniform { shift, scale } => finite(&[*shift, *scale]),
+        Scaling::Columns { shift, scale } => {
+            shift.len() == inputs && scale.len() == inputs && finite(shift) && finite(scale)
         }
     }
 }

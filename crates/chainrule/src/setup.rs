@@ -10,7 +10,7 @@ use crate::network::Network;
 use crate::optim::Optimizer;
 use crate::recipe::Recipe;
 use crate::schedule::Schedule;
-use chainrule_data::{Dataset, Scaling, Target, hold_out};
+use chainrule_data::{Dataset, Scaling, Target};
 
 named_enum! {
     /// What is done to the inputs before the first layer, fitted on the training part.
@@ -84,7 +84,8 @@ impl Setup {
             let problems = vec!["it has no target to learn".to_owned()];
             return Err(Error::Fit { source_name: data.source.clone(), problems });
         };
-        let (task, name) = learn_target(target, "class");
+        let (train, _) = recipe.split(data);
+        let (task, name) = learn_target(target, &train, "class");
         let network = self.network(data, target)?;
         let model = Model {
             parameters: Vec::new(),
@@ -97,7 +98,7 @@ impl Setup {
             target: name,
             features: if data.image.is_some() { Vec::new() } else { data.feature_names.clone() },
             image: data.image.map(|size| (size.height, size.width)),
-            scaling: self.scaling(data, target, &recipe),
+            scaling: self.scaling(data, &train),
             recipe,
         };
         model.check_fits(data)?;
@@ -147,34 +148,26 @@ impl Setup {
         }
     }
 
-    fn scaling(&self, data: &Dataset, target: &Target, recipe: &Recipe) -> Scaling {
-        let labels = match target {
-            Target::Classes { labels, .. } => Some(labels.as_slice()),
-            Target::Values { .. } => None,
-        };
+    fn scaling(&self, data: &Dataset, train: &[u32]) -> Scaling {
         match self.scaling.unwrap_or(ScalingChoice::Standard) {
             ScalingChoice::None => Scaling::None,
             ScalingChoice::Pixels => Scaling::pixels(),
-            ScalingChoice::Standard => {
-                let (train, _) = hold_out(data.len(), labels, recipe.validation, recipe.seed);
-                if data.image.is_some() {
-                    Scaling::fit_uniform(&data.features, &train)
-                } else {
-                    Scaling::fit_columns(&data.features, &train)
-                }
-            }
+            ScalingChoice::Standard if data.image.is_some() => Scaling::fit_uniform(&data.features, train),
+            ScalingChoice::Standard => Scaling::fit_columns(&data.features, train),
         }
     }
 }
 
-/// The task that a target sets, and its name: `name` where the target has none.
-pub fn learn_target(target: &Target, name: &str) -> (Task, String) {
+/// The task that a target sets, with the mean and deviation of its values over the rows to train on, and its name:
+/// `name` where the target has none.
+pub fn learn_target(target: &Target, train: &[u32], name: &str) -> (Task, String) {
     match target {
         Target::Classes { names, .. } => (Task::Classes(names.clone()), name.to_owned()),
         Target::Values { values, name } => {
-            let count = values.len().max(1) as f64;
-            let shift = values.iter().map(|&v| f64::from(v)).sum::<f64>() / count;
-            let variance = values.iter().map(|&v| (f64::from(v) - shift).powi(2)).sum::<f64>() / count;
+            let count = train.len().max(1) as f64;
+            let value = |&row: &u32| f64::from(values[row as usize]);
+            let shift = train.iter().map(value).sum::<f64>() / count;
+            let variance = train.iter().map(|row| (value(row) - shift).powi(2)).sum::<f64>() / count;
             let deviation = if variance > 0.0 { variance.sqrt() } else { 1.0 };
             (Task::Value { shift, deviation }, name.clone())
         }

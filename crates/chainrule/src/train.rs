@@ -6,7 +6,7 @@ use crate::model::Model;
 use crate::optim::{OptimizerState, is_decayed};
 use crate::random::Stream;
 use crate::schedule::ScheduleState;
-use chainrule_data::{Dataset, Target, hold_out, shuffle};
+use chainrule_data::{Dataset, shuffle};
 use chainrule_engine::plan::Segment;
 use chainrule_engine::{Expr, Graph, Plan, Session};
 use chainrule_kernels::update;
@@ -170,7 +170,8 @@ impl<'a> Trainer<'a> {
     }
 
     /// Forward, backward and update on these rows with this learning rate; the scores are added to `tally`. Returns
-    /// whether all stayed finite; if not, the weights are as before.
+    /// whether the cost (and the norm of the gradient, where it is clipped) is finite; if not, the weights are as
+    /// before.
     ///
     /// The first step of a batch size plans and takes memory; later ones allocate nothing.
     ///
@@ -211,12 +212,16 @@ impl<'a> Trainer<'a> {
         Ok(true)
     }
 
+    /// The first of w1, b1, w2, … with a number that is not finite.
+    fn first_non_finite_weight(&self) -> Option<String> {
+        let is_bad = |s: &&Segment| self.model.parameters[s.range.clone()].iter().any(|w| !w.is_finite());
+        self.segments.iter().find(is_bad).map(|segment| segment.name.clone())
+    }
+
     /// The first value of the last step on as many rows that is not finite, found by running it with nothing hidden.
     fn first_non_finite(&self, batch: usize) -> Result<Option<String>, Error> {
-        for segment in &self.segments {
-            if self.model.parameters[segment.range.clone()].iter().any(|w| !w.is_finite()) {
-                return Ok(Some(segment.name.clone()));
-            }
+        if let Some(weight) = self.first_non_finite_weight() {
+            return Ok(Some(weight));
         }
         let Some(StepSession { x, y, mask, .. }) = self.steps.iter().find(|s| s.y.len() == batch) else {
             return Ok(None);
@@ -248,12 +253,8 @@ fn clip(gradients: &mut [f32], longest: f64) -> bool {
 /// # Errors
 /// As [`Trainer::new`]; or divergence, with the weights of the best epoch (at first the initial ones) in the model.
 pub fn fit(model: &mut Model, data: &Dataset, observer: &mut dyn Observer) -> Result<Outcome, Error> {
-    let labels = match &data.target {
-        Some(Target::Classes { labels, .. }) => Some(labels.as_slice()),
-        _ => None,
-    };
     let recipe = model.recipe.clone();
-    let (train, held_out) = hold_out(data.len(), labels, recipe.validation, recipe.seed);
+    let (train, held_out) = recipe.split(data);
     let mut course = Course {
         schedule: ScheduleState::new(recipe.schedule, recipe.learning_rate),
         best: Best { loss: f64::INFINITY, epoch: None, parameters: model.parameters.clone() },
@@ -328,7 +329,7 @@ impl Course {
             rate = self.schedule.rate(done as f64 / (epochs * steps) as f64, epoch - 1);
             if !trainer.step(rows, rate, tally)? {
                 let node = trainer.first_non_finite(rows.len())?;
-                return Err(Error::Diverged { epoch, step: number + 1, node, rate });
+                return Err(Error::Diverged { epoch, step: number + 1, node, rate, kept_epoch: self.best.epoch });
             }
             let scores = tally.scores();
             let (samples, of) = (tally.samples(), self.order.len());
@@ -350,6 +351,10 @@ impl Course {
         begin: Instant,
     ) -> Result<EpochReport, Error> {
         let train_seconds = begin.elapsed().as_secs_f64();
+        if let Some(node) = trainer.first_non_finite_weight() {
+            let step = self.order.len().div_ceil(trainer.model.recipe.batch_size);
+            return Err(Error::Diverged { epoch, step, node: Some(node), rate, kept_epoch: self.best.epoch });
+        }
         let validation = match self.held_out.as_slice() {
             [] => None,
             rows => Some(self.evaluator.tally(trainer.model, trainer.data, rows)?.scores()),
@@ -359,7 +364,7 @@ impl Course {
         self.schedule.observe(loss);
         // Without validation data the latest weights are the ones to keep.
         let best = validation.is_none() || loss < self.best.loss;
-        if best && trainer.model.parameters.iter().all(|w| w.is_finite()) {
+        if best {
             self.best.loss = loss;
             self.best.epoch = Some(epoch);
             self.best.parameters.copy_from_slice(&trainer.model.parameters);

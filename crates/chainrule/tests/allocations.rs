@@ -62,15 +62,20 @@ fn allocations(optimizer: &str, dropout: f64, batch: usize, hidden: usize) -> us
     ALLOCATIONS.load(Ordering::SeqCst) - before
 }
 
-/// One test, so that no other test allocates meanwhile.
+/// One test and one pool, so that no other thread starts, ends or allocates meanwhile.
 #[test]
 fn a_step_allocates_nothing() {
-    for optimizer in chainrule::Optimizer::NAMES {
-        for (dropout, batch) in [(0.0, 10), (0.3, 64)] {
-            let count = with_threads(1, || allocations(optimizer, dropout, batch, 64)).unwrap();
-            assert_eq!(count, 0, "{optimizer}, dropout {dropout}, batch {batch}");
+    let all = || {
+        // Returns when every thread of the pool is up.
+        rayon::broadcast(|_| ());
+        for optimizer in chainrule::Optimizer::NAMES {
+            for (dropout, batch) in [(0.0, 10), (0.3, 64)] {
+                let count = allocations(optimizer, dropout, batch, 64);
+                assert_eq!(count, 0, "{optimizer}, dropout {dropout}, batch {batch}");
+            }
         }
-    }
-    // Large enough for the products to be shared between threads.
-    assert_eq!(with_threads(2, || allocations("adam", 0.0, 256, 512)).unwrap(), 0);
+        // Large enough for the products to be shared between threads.
+        assert_eq!(allocations("adam", 0.0, 256, 512), 0);
+    };
+    with_threads(2, all).unwrap();
 }

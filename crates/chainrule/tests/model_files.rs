@@ -52,6 +52,16 @@ fn every_contradiction_is_named() {
 }
 
 #[test]
+fn a_scaling_or_classes_that_would_break_later_are_refused() {
+    let mut net = Mlp::builder().input(3).output(2).build().unwrap();
+    net.model.scaling = chainrule::data::Scaling::Columns { shift: vec![0.0; 3], scale: vec![] };
+    refused(&net.model.to_bytes().unwrap(), "its scaling is not finite or not for 3 inputs");
+    let mut net = Mlp::builder().input(3).output(1).build().unwrap();
+    net.model.task = chainrule::Task::Classes(vec!["only".to_owned()]);
+    refused(&net.model.to_bytes().unwrap(), "do not fit its task");
+}
+
+#[test]
 fn a_weight_that_is_not_finite_is_refused() {
     let mut file = bytes();
     let end = file.len();

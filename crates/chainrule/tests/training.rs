@@ -239,6 +239,34 @@ fn divergence_names_the_step_and_the_node_and_keeps_the_last_good_weights() {
 }
 
 #[test]
+fn weights_that_break_in_the_last_step_are_a_divergence_too() {
+    let data = line(200);
+    let mut net = Mlp::builder()
+        .input(2)
+        .output(1)
+        .loss(Loss::Mse)
+        .optimizer(Optimizer::Sgd, 3e38)
+        .batch_size(1000)
+        .epochs(1)
+        .build()
+        .unwrap();
+    let error = net.fit(&data, &mut ()).unwrap_err();
+    assert!(matches!(&error, Error::Diverged { epoch: 1, step: 1, kept_epoch: None, .. }), "{error}");
+    assert!(net.model.parameters.iter().all(|w| w.is_finite()));
+}
+
+#[test]
+fn values_held_out_do_not_leak_into_the_standardisation() {
+    let mut data = line(20);
+    let setup = Setup { validation: Some(0.1), ..Setup::default() };
+    let (_, held_out) = setup.build(&data).unwrap().recipe.split(&data);
+    let Some(Target::Values { values, .. }) = &mut data.target else { unreachable!() };
+    held_out.iter().for_each(|&row| values[row as usize] = 1e6);
+    let chainrule::Task::Value { shift, .. } = setup.build(&data).unwrap().task else { unreachable!() };
+    assert!((250.0..400.0).contains(&shift), "{shift}");
+}
+
+#[test]
 fn mistakes_are_all_reported_at_once() {
     let error = Mlp::builder().output(3).epochs(0).optimizer(Optimizer::Sgd, -1.0).recipe(|r| r.dropout = 1.5).build();
     let text = error.unwrap_err().to_string();

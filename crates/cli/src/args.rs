@@ -197,9 +197,9 @@ pub(crate) struct TrainArgs {
     /// Stop after this many epochs without a better validation loss
     #[arg(long, value_name = "EPOCHS", value_parser = at_least_one)]
     pub(crate) patience: Option<usize>,
-    /// Share of a table held out for the test at the end
-    #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = number)]
-    pub(crate) test: f64,
+    /// Share of a table held out for the test at the end [default: 0.2]
+    #[arg(long, value_name = "SHARE", value_parser = number)]
+    pub(crate) test: Option<f64>,
     /// The model file to write
     #[arg(long, short, value_name = "FILE", default_value = "model.safetensors")]
     pub(crate) out: PathBuf,

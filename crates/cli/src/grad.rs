@@ -5,7 +5,7 @@ use crate::args::GradArgs;
 use crate::output::{DIM, Grid, HEADING, RESULT, number};
 use anyhow::{Result, bail};
 use chainrule::engine::parse::{Formula, nearest, parse};
-use chainrule::engine::{Expr, Graph, NodeId, Path, PathCount, Trace, TraceNode, Visit, check};
+use chainrule::engine::{EngineError, Expr, Graph, NodeId, Path, PathCount, Trace, TraceNode, Visit, check};
 use serde::Serialize;
 use serde_json::{Value, json, value::RawValue};
 use std::collections::HashMap;
@@ -41,7 +41,7 @@ impl<'g> Report<'g> {
         let ids: Vec<NodeId> = targets.iter().map(|t| t.id()).collect();
         let top = formula.output.id();
         let names = trace.nodes.iter().map(|n| (n.id, n.name.clone())).collect();
-        let checks = if args.check { Some(Self::compare(graph, &formula, &targets, &values)?) } else { None };
+        let checks = if args.check { Some(Self::compare(graph, formula.output, &targets, &values)?) } else { None };
         let hessian = if args.order == 2 {
             let seconds = graph.hessian(formula.output, &targets)?;
             let flat = graph.evaluate(&seconds.concat(), &inputs)?.concat();
@@ -62,20 +62,12 @@ impl<'g> Report<'g> {
         })
     }
 
-    fn compare(
-        graph: &Graph,
-        formula: &Formula<'_>,
-        wrt: &[Expr<'_>],
-        values: &[f64],
-    ) -> Result<Vec<check::Comparison>> {
-        let is_variable = |w: &Expr<'_>| formula.variables.iter().any(|(_, v)| v.id() == w.id());
-        if !wrt.iter().all(is_variable) {
-            bail!(Usage(
-                "--check compares derivatives by variables only: leave intermediate values out of --wrt".into()
-            ));
-        }
+    fn compare(graph: &Graph, output: Expr<'_>, wrt: &[Expr<'_>], values: &[f64]) -> Result<Vec<check::Comparison>> {
         let inputs: Vec<Vec<f64>> = values.iter().map(|&v| vec![v]).collect();
-        Ok(check::gradients(graph, formula.output, wrt, &[], &inputs)?)
+        match check::gradients(graph, output, wrt, &[], &inputs) {
+            Err(error @ EngineError::NotALeaf { .. }) => bail!(Usage(format!("--check: {error}"))),
+            compared => Ok(compared?),
+        }
     }
 
     fn value(&self, id: NodeId) -> f64 {

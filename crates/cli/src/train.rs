@@ -5,7 +5,7 @@ use crate::args::TrainArgs;
 use crate::evaluate::scores;
 use crate::output::{DIM, HEADING, RESULT, bytes, count, number, percent};
 use anyhow::{Result, bail};
-use chainrule::data::{CsvOptions, Dataset, IdxFolder, Target, Task as TableTask, hold_out, read_csv, read_idx_folder};
+use chainrule::data::{CsvOptions, Dataset, IdxFolder, Task as TableTask, hold_out, read_csv, read_idx_folder};
 use chainrule::{
     Control, Ending, EpochReport, Error, Evaluation, Model, Observer, Outcome, Setup, StepReport, Summary,
 };
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     watcher.bar.finish_and_clear();
     match outcome {
         Ok(outcome) => finish(args, &model, test.as_ref(), &outcome, begin),
-        Err(error) => Err(rescue(args, &model, &watcher, error)),
+        Err(error) => Err(rescue(args, &model, error)),
     }
 }
 
@@ -66,8 +66,10 @@ fn setup(args: &TrainArgs) -> Setup {
 /// Training and test data.
 fn read(args: &TrainArgs) -> Result<(Dataset, Option<Dataset>)> {
     if args.data.is_dir() {
-        if let Some(target) = &args.target {
-            bail!(Usage(format!("--target {target} is for tables, and {} is a folder", args.data.display())));
+        let given =
+            [("--target", args.target.is_some()), ("--task", args.task.is_some()), ("--test", args.test.is_some())];
+        if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
+            bail!(Usage(format!("{option} is for tables, and {} is a folder", args.data.display())));
         }
         let IdxFolder { train, test } = read_idx_folder(&args.data)?;
         return Ok((train, test));
@@ -83,22 +85,19 @@ fn read(args: &TrainArgs) -> Result<(Dataset, Option<Dataset>)> {
             args.data.display()
         )));
     }
-    if !(0.0..1.0).contains(&args.test) {
-        bail!(Usage(format!("the test share must be at least 0 and below 1, not {}", args.test)));
+    let test = args.test.unwrap_or(0.2);
+    if !(0.0..1.0).contains(&test) {
+        bail!(Usage(format!("the test share must be at least 0 and below 1, not {test}")));
     }
     let all = read_csv(&args.data, &CsvOptions { target: args.target.clone(), task })?;
-    let labels = match &all.target {
-        Some(Target::Classes { labels, .. }) => Some(labels.as_slice()),
-        _ => None,
-    };
-    let (kept, held_out) = hold_out(all.len(), labels, args.test, args.seed);
+    let (kept, held_out) = hold_out(all.len(), all.labels(), test, args.seed);
     let test = if held_out.is_empty() { None } else { Some(all.select(&held_out)) };
     Ok((all.select(&kept), test))
 }
 
 fn announce(args: &TrainArgs, model: &Model, train: &Dataset, test: Option<&Dataset>) -> Result<()> {
     let summary = Summary::new(model)?;
-    let held_out = validation_samples(model, train);
+    let held_out = model.recipe.split(train).1.len();
     let r = &model.recipe;
     if args.json {
         let event = json!({
@@ -142,15 +141,6 @@ fn announce(args: &TrainArgs, model: &Model, train: &Dataset, test: Option<&Data
     }
     anstream::println!();
     Ok(())
-}
-
-/// How many samples the training will hold out.
-fn validation_samples(model: &Model, train: &Dataset) -> usize {
-    let labels = match &train.target {
-        Some(Target::Classes { labels, .. }) => Some(labels.as_slice()),
-        _ => None,
-    };
-    hold_out(train.len(), labels, model.recipe.validation, model.recipe.seed).1.len()
 }
 
 fn show_plan(model: &Model) -> Result<()> {
@@ -283,17 +273,17 @@ fn print_end(out: &Path, evaluation: Option<&Evaluation>, outcome: &Outcome, sec
 }
 
 /// After a failure, what was learned until then is written, if a whole epoch was.
-fn rescue(args: &TrainArgs, model: &Model, watcher: &Watcher, error: Error) -> anyhow::Error {
-    let is_divergence = matches!(error, Error::Diverged { .. });
+fn rescue(args: &TrainArgs, model: &Model, error: Error) -> anyhow::Error {
+    let Error::Diverged { kept_epoch, .. } = error else { return error.into() };
     let error = anyhow::Error::from(error);
-    if !is_divergence {
-        return error;
-    }
-    if watcher.epochs == 0 {
-        return error.context("no model was written, since no epoch was finished");
-    }
-    match model.save(&args.out) {
-        Ok(()) => error.context(format!("the last good model was written to {}", args.out.display())),
-        Err(failed) => error.context(failed.to_string()),
+    match kept_epoch {
+        None => error.context("no model was written, since no epoch ended well"),
+        Some(epoch) => match model.save(&args.out) {
+            Ok(()) => error.context(format!(
+                "the model of epoch {epoch}, the last good one, was written to {}",
+                args.out.display()
+            )),
+            Err(failed) => error.context(failed.to_string()),
+        },
     }
 }

@@ -72,6 +72,19 @@ fn second_derivatives_checks_and_chosen_variables() {
 }
 
 #[test]
+fn a_constant_or_a_variable_alone_is_an_expression() {
+    chainrule()
+        .args(["grad", "2"])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("2 = 2").and(predicate::str::contains("?").not()));
+    let v = json(&["grad", "2^x; 3", "x=1"]);
+    assert_eq!((v["value"].as_f64(), v["gradients"]["x"].as_f64()), (Some(3.0), Some(0.0)));
+    let v = json(&["grad", "x", "x=7"]);
+    assert_eq!((v["value"].as_f64(), v["gradients"]["x"].as_f64()), (Some(7.0), Some(1.0)));
+}
+
+#[test]
 fn mistakes_exit_with_2_and_say_where() {
     let cases: &[(&[&str], &str)] = &[
         (&["(a + b"], "never closed"),

@@ -164,7 +164,8 @@ fn wrong_usage_exits_with_2() {
         (&["images", "--validation", "1.5"], "validation share"),
         (&["images", "--validation", "0", "--patience", "3"], "patience needs a validation share"),
         (&["images", "--epochs", "0"], "whole number from 1"),
-        (&["images", "--target", "x"], "is for tables"),
+        (&["images", "--target", "x"], "--target is for tables"),
+        (&["images", "--test", "0.3"], "--test is for tables"),
         (&["images", "--model", "16-4", "--hidden", "3"], "cannot be used with"),
         (&["houses.csv"], "--target price"),
         (&["houses.csv", "--target", "price", "--test", "2"], "test share"),
@@ -259,7 +260,7 @@ fn divergence_stops_and_keeps_what_was_good() {
     // The rate grows with the epochs until it is too large: the epochs before are kept.
     let late = ["--schedule", "warm-up:1", "--lr", "1e4", "--batch-size", "200"];
     chainrule(&folder).args(diverge).args(late).assert().code(1).stderr(
-        contains("the last good model was written to model.safetensors").and(contains("training diverged in epoch")),
+        contains("the last good one, was written to model.safetensors").and(contains("training diverged in epoch")),
     );
     chainrule(&folder).args(["evaluate", "model.safetensors", "houses.csv"]).assert().success();
 }

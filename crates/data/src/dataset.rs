@@ -18,6 +18,14 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// The class of every sample, if the target is a class.
+    pub fn labels(&self) -> Option<&[u32]> {
+        match &self.target {
+            Some(Target::Classes { labels, .. }) => Some(labels),
+            _ => None,
+        }
+    }
+
     /// The samples at `rows`, in that order, as a dataset of their own.
     ///
     /// # Panics

@@ -135,6 +135,9 @@ impl Graph {
     /// The Hessian of `of`, a scalar, times a vector with one part for each of `wrt`: the gradient of Σ gradient · v,
     /// at the cost of about two gradients and without the matrix.
     ///
+    /// # Panics
+    /// If there is not one part for each of `wrt`.
+    ///
     /// # Errors
     /// As [`Graph::gradients`].
     #[track_caller]
@@ -144,6 +147,7 @@ impl Graph {
         wrt: &[Expr<'_>],
         vector: &[Expr<'g>],
     ) -> Result<Vec<Expr<'g>>, EngineError> {
+        assert_eq!(vector.len(), wrt.len(), "one part of the vector for each of the wanted gradients");
         let slopes = self.gradients(of, wrt)?;
         let parts = slopes.iter().zip(vector).map(|(&slope, &v)| (slope * v).sum_all());
         match parts.reduce(|sum, part| sum + part) {

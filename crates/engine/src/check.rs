@@ -6,7 +6,7 @@
 use crate::error::EngineError;
 use crate::expr::Expr;
 use crate::graph::Graph;
-use crate::ops::{Domain, Op, Role, Specimen};
+use crate::ops::{Domain, Leaf, Op, Role, Specimen};
 use crate::plan::Plan;
 use crate::session::Session;
 
@@ -48,6 +48,10 @@ pub fn gradients(
     inputs: &[Vec<f64>],
 ) -> Result<Vec<Comparison>, EngineError> {
     let swept = graph.gradients(of, wrt)?;
+    let is_leaf = |w: &&Expr<'_>| matches!(graph.node(w.id()).op, Op::Leaf(Leaf::Input(_)));
+    if let Some(computed) = wrt.iter().find(|w| !is_leaf(w)) {
+        return Err(EngineError::NotALeaf { name: graph.nodes().label(computed.id()) });
+    }
     let mut sweep = Session::<f64>::new(Plan::new(graph, &swept)?)?;
     let mut value = Session::<f64>::new(Plan::new(graph, &[of])?)?;
     let mut point = Point { parameters: parameters.to_vec(), inputs: inputs.to_vec() };

@@ -165,6 +165,12 @@ pub enum EngineError {
         /// Its shape.
         shape: Shape,
     },
+    /// A finite difference by something that is not an input or a parameter.
+    #[error("`{name}` is computed, so it cannot be moved for a finite difference: take inputs and parameters only")]
+    NotALeaf {
+        /// The node.
+        name: String,
+    },
     /// An input was not given a value.
     #[error("no value for the input `{name}` of shape {shape}")]
     MissingInput {

@@ -60,11 +60,17 @@ impl Graph {
         Expr { graph: self, id }
     }
 
+    /// The input or parameter of this name.
+    pub(crate) fn find_leaf(&self, name: &str, role: Role) -> Option<Expr<'_>> {
+        let nodes = self.nodes();
+        let found = nodes.leaves(role).find(|&id| nodes.name(id) == Some(name));
+        found.map(|id| self.expr(id))
+    }
+
     #[track_caller]
     fn named_leaf(&self, name: &str, sizes: &[usize], role: Role) -> Expr<'_> {
         let at = Location::caller();
-        let known = self.nodes().leaves(role).any(|id| self.nodes().name(id) == Some(name));
-        if known {
+        if self.find_leaf(name, role).is_some() {
             let id = self.edit(|nodes| nodes.fail(EngineError::DuplicateInput { name: name.to_owned(), at }));
             return Expr { graph: self, id };
         }
@@ -116,7 +122,8 @@ impl<'g> Expr<'g> {
 
     #[track_caller]
     fn binary(self, op: Binary, other: Self) -> Self {
-        if self.shape() == other.shape() || self.is_poison() || other.is_poison() {
+        let same_graph = std::ptr::eq(self.graph, other.graph);
+        if !same_graph || self.is_poison() || other.is_poison() || self.shape() == other.shape() {
             return self.apply2(Op::Binary(op), other);
         }
         match common_shape(self.shape(), other.shape()) {
@@ -185,7 +192,7 @@ impl<'g> Expr<'g> {
 
     /// The number, if this is a constant.
     pub(crate) fn as_constant(self) -> Option<f64> {
-        self.graph.node(self.id).constant()
+        if self.is_poison() { None } else { self.graph.node(self.id).constant() }
     }
 }
 
@@ -241,6 +248,9 @@ impl<'g> Expr<'g> {
     }
 
     /// `parts` one after the other along `axis`.
+    ///
+    /// # Panics
+    /// If there are no parts.
     #[track_caller]
     #[must_use]
     pub fn concat(parts: &[Self], axis: usize) -> Self {

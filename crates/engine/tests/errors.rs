@@ -38,6 +38,7 @@ fn every_shape_rule_is_an_error_not_a_panic() {
         |g| Expr::concat(&[g.input("a", &[2, 3]), g.input("b", &[2, 4])], 0),
         |g| Expr::concat(&[g.input("a", &[2, 3]), g.input("b", &[2])], 0),
         |g| g.input("a", &[2, 3]).pick(g.input("b", &[3])),
+        |g| g.input("a", &[3, 0]).pick(g.input("b", &[3])),
         |g| g.input("a", &[]).take(g.input("b", &[3])),
         |g| g.input("a", &[1 << 20, 1 << 20]),
         |g| g.input("a", &[1 << 16]).one_hot(1 << 20),
@@ -59,6 +60,10 @@ fn values_of_two_graphs_do_not_mix() {
     let (g, h) = (Graph::new(), Graph::new());
     let _ = g.input("a", &[]) + h.input("b", &[]);
     assert!(matches!(g.checked(), Err(EngineError::TwoGraphs { op: "add", .. })));
+
+    let (g, h) = (Graph::new(), Graph::new());
+    let _ = g.input("a", &[2]) + h.input("b", &[3]);
+    assert!(matches!(g.checked(), Err(EngineError::TwoGraphs { .. })));
 
     let (g, h) = (Graph::new(), Graph::new());
     let (a, b) = (g.input("a", &[]), h.input("b", &[]));
@@ -172,6 +177,24 @@ fn precedence_is_that_of_mathematics() {
     for (text, expected) in cases {
         assert_eq!(value(text), expected, "{text}");
     }
+}
+
+#[test]
+fn a_second_text_may_use_the_variables_of_the_first() {
+    let g = Graph::new();
+    let first = parse(&g, "x + 1").unwrap();
+    let second = parse(&g, "y = x; y * 2").unwrap();
+    assert_eq!(first.variables[0].1.id(), second.variables[0].1.id());
+    assert_eq!(g.evaluate(&[first.output, second.output], &[&[3.0]]).unwrap(), [[4.0], [6.0]]);
+}
+
+#[test]
+fn a_finite_difference_is_by_inputs_only() {
+    let g = Graph::new();
+    let x = g.input("x", &[]);
+    let c = (x * 2.0).named("c");
+    let error = chainrule_engine::check::gradients(&g, c * c, &[c], &[], &[vec![1.0]]).unwrap_err();
+    assert!(error.to_string().contains("`c` is computed"), "{error}");
 }
 
 #[test]

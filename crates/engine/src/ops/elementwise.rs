@@ -207,7 +207,7 @@ binary! {
     Div "div" "a / b" on 0.4, 3.0: |a, b, y| a / b => a.lit(1.0) / b, -(y / b);
     // An exponent of 0 makes the power constant, and a base of 0 with a positive exponent does not move with it:
     // both partials are 0 there, where the textbook formula would give 0 · ∞.
-    Pow "pow" "aᵇ; where b = 0 the partial by a is 0, where a = 0 the partial by b is 0" on 0.3, 2.5:
+    Pow "pow" "aᵇ; where b = 0 the partial by a is 0, where a = 0 and b > 0 the partial by b is 0" on 0.3, 2.5:
         |a, b, y| a.pow(b) => b * a.pow(b - b.nonzero()), y * a.log_or_zero();
     Min "min" "the smaller; a tie shares the gradient equally" on -2.0, 2.0: |a, b, y| a.min(b)
         => a.lit(0.5) * (a.lit(1.0) + (b - a).sign()), a.lit(0.5) * (a.lit(1.0) + (a - b).sign());

@@ -80,6 +80,9 @@ impl Rule for Index {
         if matches!(self, Self::Take | Self::Pick) && values.rank() == 0 {
             return Err(ShapeFault::Rank { expected: "one axis or more", found: 0 });
         }
+        if self == Self::Pick && self.axis_size(inputs) == 0 && !indices.is_empty() {
+            return Err(ShapeFault::Empty);
+        }
         match self {
             Self::Take => joined(indices, values.sizes().skip(1)),
             Self::ScatterAdd { rows } => {

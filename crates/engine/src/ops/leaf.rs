@@ -69,12 +69,8 @@ impl Rule for Leaf {
         Ok(Shape::SCALAR)
     }
 
-    fn forward<T: Real>(self, io: Io<'_, T>) -> Result<(), IndexFault> {
-        // Inputs are read where they lie; only a constant is ever computed.
-        if let Self::Constant(value) = self {
-            io.out.fill(T::from_f64(value));
-        }
-        Ok(())
+    fn forward<T: Real>(self, _: Io<'_, T>) -> Result<(), IndexFault> {
+        unreachable!("inputs are read where they lie, and constants are written when a session is made")
     }
 
     fn derivative<'g>(self, _: &Edge<'g, '_>) -> Derivative<'g> {

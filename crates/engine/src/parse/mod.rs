@@ -13,7 +13,7 @@ pub use error::{ParseError, Problem, ValueError, nearest};
 
 use crate::expr::Expr;
 use crate::graph::Graph;
-use crate::ops::{Binary, Op, Rule, Unary};
+use crate::ops::{Binary, Op, Role, Rule, Unary};
 use error::locate;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -266,7 +266,8 @@ impl<'g> Parser<'g> {
         if let Some(Known::Variable(value) | Known::Definition(value)) = self.known.get(&name) {
             return *value;
         }
-        let value = self.graph.input(&name, &[]);
+        // The graph may have been written to before, with the same variables.
+        let value = self.graph.find_leaf(&name, Role::Data).unwrap_or_else(|| self.graph.input(&name, &[]));
         self.known.insert(name.clone(), Known::Variable(value));
         self.formula.variables.push((name, value));
         value

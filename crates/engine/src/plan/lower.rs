@@ -39,9 +39,8 @@ impl Draft {
 pub(super) fn one_by_one(nodes: &Nodes, outputs: &[NodeId]) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for id in (0..nodes.len()).map(NodeId::at) {
-        if let op @ (Op::Unary(_) | Op::Binary(_) | Op::Matmul(_) | Op::Reduce(_) | Op::Layout(_) | Op::Index(_)) =
-            nodes.node(id).op
-        {
+        let op = nodes.node(id).op;
+        if !matches!(op, Op::Leaf(_)) {
             let reads = nodes.inputs(id).to_vec();
             drafts.push(Draft { work: Work::Op(op), reads, writes: id, copies_to: None });
         }

@@ -1,6 +1,7 @@
 //! The live nodes, rewritten: constants folded, neutral operations dropped, equal nodes shared.
 //!
-//! Nothing here changes a result by more than rounding, and a product with 0 stays, since 0 · ∞ is not 0.
+//! Nothing here changes a result by more than rounding (and the sign of a zero: −0 + 0 becomes −0). A product with 0
+//! stays, since 0 · ∞ is not 0.
 
 use crate::graph::{NodeId, Nodes};
 use crate::ops::{Binary, Layout, Leaf, Op, Unary};
@@ -18,7 +19,7 @@ pub(super) struct Simplified {
 
 /// The nodes that the outputs need, as they are. Inputs and parameters stay in any case: they have places of their own.
 pub(super) fn keep(nodes: &Nodes, outputs: &[NodeId]) -> Simplified {
-    rebuild(nodes, outputs, |_, op, inputs| Rewrite::Node(op, [inputs[0], inputs[1]]))
+    rebuild(nodes, outputs, |_, op, inputs| Rewrite::Node(op, inputs))
 }
 
 /// The nodes that the outputs need, in fewer.
@@ -45,7 +46,7 @@ enum Rewrite {
 fn rebuild(
     nodes: &Nodes,
     outputs: &[NodeId],
-    mut rewrite: impl FnMut(&mut Nodes, Op, [NodeId; 3]) -> Rewrite,
+    mut rewrite: impl FnMut(&Nodes, Op, [NodeId; 2]) -> Rewrite,
 ) -> Simplified {
     let live = nodes.reachable(outputs);
     let mut new = Nodes::default();
@@ -66,13 +67,13 @@ fn rebuild(
                 let all: Vec<NodeId> = inputs.iter().map(|input| now[input.index()]).collect();
                 new.push(op, &all, node.at)
             }
-            op => match rewrite(&mut new, op, [translated(0), translated(1), id]) {
+            op => match rewrite(&new, op, [translated(0), translated(1)]) {
                 Rewrite::Same(id) => id,
                 Rewrite::Constant(value) => new.leaf(Leaf::Constant(value), node.shape, node.at),
                 Rewrite::Node(op, both) => new.push(op, &both[..inputs.len().min(count(op))], node.at),
             },
         };
-        // A folded node may add several, or none; all stand for this one.
+        // A rewritten node may add none; what it adds stands for this one.
         origin.resize(new.len(), id);
         if let (true, Some(name)) = (is_input, nodes.name(id)) {
             new.set_name(now[index], name);
@@ -88,7 +89,7 @@ fn count(op: Op) -> usize {
 
 type Seen = HashMap<(Op, [NodeId; 2]), NodeId>;
 
-fn rewrite(new: &mut Nodes, op: Op, [a, b, _]: [NodeId; 3], seen: &mut Seen) -> Rewrite {
+fn rewrite(new: &Nodes, op: Op, [a, b]: [NodeId; 2], seen: &mut Seen) -> Rewrite {
     let number = |id: NodeId| if id == NodeId::POISON { None } else { new.node(id).constant() };
     let simpler = match op {
         Op::Unary(op) => unary(new, op, a, number(a)),
@@ -104,7 +105,7 @@ fn rewrite(new: &mut Nodes, op: Op, [a, b, _]: [NodeId; 3], seen: &mut Seen) -> 
 }
 
 /// The same operation of the same inputs is computed once.
-fn shared(new: &mut Nodes, op: Op, inputs: [NodeId; 2], seen: &mut Seen) -> Rewrite {
+fn shared(new: &Nodes, op: Op, inputs: [NodeId; 2], seen: &mut Seen) -> Rewrite {
     if let Some(&there) = seen.get(&(op, inputs)) {
         return Rewrite::Same(there);
     }
