@@ -13,7 +13,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The version of the JSON. A reader refuses versions that it does not know.
 pub const FORMAT_VERSION: u32 = 1;
@@ -199,16 +199,19 @@ fn tensor_name(segment: &str) -> String {
 }
 
 /// Writes `bytes` to a temporary file in the folder of `path`, then renames it: the file is there whole or not at all.
+/// Behind a link, the file that it leads to is written. What is there already must be a plain file.
 ///
 /// # Errors
-/// A folder that is missing or cannot be written to, a full disk.
+/// A folder that is missing or cannot be written to, a full disk, a place that is a folder or a device.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let failed = |e: std::io::Error| Error::File { path: path.to_owned(), problem: format!("cannot be written: {e}") };
-    let mut file = temporary_beside(path)?;
-    file.write_all(bytes).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|e| failed(e.error))?;
-    Ok(())
+    let place = place(path)?;
+    let write = || {
+        let mut file = temporary_beside(&place)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(&place).map_err(|e| e.error)
+    };
+    write().map(drop).map_err(|e| unwritable(path, e))
 }
 
 /// Whether a file can be written at `path`, found out before hours of work depend on it.
@@ -216,19 +219,28 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// # Errors
 /// As [`write_atomically`].
 pub fn check_writable(path: &Path) -> Result<(), Error> {
-    temporary_beside(path).map(drop)
+    temporary_beside(&place(path)?).map(drop).map_err(|e| unwritable(path, e))
 }
 
-fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile, Error> {
-    let failed =
-        |problem: String| Error::File { path: path.to_owned(), problem: format!("cannot be written: {problem}") };
-    if path.is_dir() {
-        return Err(failed("it is a folder".to_owned()));
+fn unwritable(path: &Path, problem: impl std::fmt::Display) -> Error {
+    Error::File { path: path.to_owned(), problem: format!("cannot be written: {problem}") }
+}
+
+/// Where `path` leads. A rename would replace a device or a link instead of writing to it.
+fn place(path: &Path) -> Result<PathBuf, Error> {
+    match std::fs::metadata(path) {
+        Ok(there) if there.is_dir() => Err(unwritable(path, "it is a folder")),
+        Ok(there) if !there.is_file() => Err(unwritable(path, "it is no plain file")),
+        Ok(_) => std::fs::canonicalize(path).map_err(|e| unwritable(path, e)),
+        Err(_) => Ok(path.to_owned()),
     }
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+}
+
+fn temporary_beside(place: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let folder = place.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     builder.prefix(".chainrule-");
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    builder.tempfile_in(folder).map_err(|e| failed(e.to_string()))
+    builder.tempfile_in(folder)
 }

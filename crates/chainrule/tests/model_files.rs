@@ -91,6 +91,24 @@ fn folders_and_missing_places_are_named() {
     assert_eq!(Mlp::load(folder.path().join("model")).unwrap(), net);
 }
 
+#[cfg(unix)]
+#[test]
+fn devices_are_left_alone_and_links_are_followed() {
+    use std::os::unix::fs::{FileTypeExt, symlink};
+    let net = Mlp::builder().input(1).output(2).build().unwrap();
+    let error = net.save("/dev/null").unwrap_err().to_string();
+    assert!(error.contains("it is no plain file"), "{error}");
+    assert!(std::fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+
+    let folder = tempfile::tempdir().unwrap();
+    let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+    std::fs::write(&real, "old").unwrap();
+    symlink(&real, &link).unwrap();
+    net.save(&link).unwrap();
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(Mlp::load(&real).unwrap(), net);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
