@@ -88,3 +88,13 @@ proptest! {
         prop_assert!(check::worst(&compared) < 1e-6, "{compared:?}");
     }
 }
+
+#[test]
+fn what_is_written_twice_is_computed_once() {
+    let g = Graph::new();
+    let x = g.input("x", &[3]);
+    let twice = (x + 1.0).exp().sum_all() + (x + 1.0).exp().sum_all();
+    let plan = Plan::new(&g, &[twice]).unwrap();
+    assert_eq!(plan.steps().len(), 3, "{plan}");
+    assert_eq!(g.evaluate(&[twice], &[&[0.0, 0.0, 0.0]]).unwrap()[0], [6.0 * std::f64::consts::E]);
+}

@@ -7,6 +7,7 @@ use crate::graph::{NodeId, Nodes};
 use crate::ops::{Binary, Layout, Leaf, Op, Unary};
 use crate::shape::Shape;
 use std::collections::HashMap;
+use std::panic::Location;
 
 /// A rewritten graph that knows where its nodes come from.
 pub(super) struct Simplified {
@@ -19,13 +20,19 @@ pub(super) struct Simplified {
 
 /// The nodes that the outputs need, as they are. Inputs and parameters stay in any case: they have places of their own.
 pub(super) fn keep(nodes: &Nodes, outputs: &[NodeId]) -> Simplified {
-    rebuild(nodes, outputs, |_, op, inputs| Rewrite::Node(op, inputs))
+    let separate = |new: &mut Nodes, leaf, shape, at| new.leaf(leaf, shape, at);
+    rebuild(nodes, outputs, separate, |_, op, inputs| Rewrite::Node(op, inputs))
 }
 
 /// The nodes that the outputs need, in fewer.
 pub(super) fn simplify(nodes: &Nodes, outputs: &[NodeId]) -> Simplified {
     let mut seen = HashMap::new();
-    let mut simple = rebuild(nodes, outputs, |new, op, inputs| rewrite(new, op, inputs, &mut seen));
+    let mut constants = HashMap::new();
+    let once = |new: &mut Nodes, leaf, shape, at| match leaf {
+        Leaf::Constant(_) => *constants.entry((leaf, shape)).or_insert_with(|| new.leaf(leaf, shape, at)),
+        Leaf::Input(_) => new.leaf(leaf, shape, at),
+    };
+    let mut simple = rebuild(nodes, outputs, once, |new, op, inputs| rewrite(new, op, inputs, &mut seen));
     // Folding leaves nodes behind that only the folded ones used.
     let outputs = std::mem::take(&mut simple.outputs);
     let lean = keep(&simple.nodes, &outputs);
@@ -46,6 +53,7 @@ enum Rewrite {
 fn rebuild(
     nodes: &Nodes,
     outputs: &[NodeId],
+    mut leaf: impl FnMut(&mut Nodes, Leaf, Shape, &'static Location<'static>) -> NodeId,
     mut rewrite: impl FnMut(&Nodes, Op, [NodeId; 2]) -> Rewrite,
 ) -> Simplified {
     let live = nodes.reachable(outputs);
@@ -62,14 +70,14 @@ fn rebuild(
         let inputs = nodes.inputs(id);
         let translated = |i: usize| inputs.get(i).map_or(NodeId::POISON, |input| now[input.index()]);
         now[index] = match node.op {
-            Op::Leaf(leaf) => new.leaf(leaf, node.shape, node.at),
+            Op::Leaf(there) => leaf(&mut new, there, node.shape, node.at),
             op if inputs.len() > 2 => {
                 let all: Vec<NodeId> = inputs.iter().map(|input| now[input.index()]).collect();
                 new.push(op, &all, node.at)
             }
             op => match rewrite(&new, op, [translated(0), translated(1)]) {
                 Rewrite::Same(id) => id,
-                Rewrite::Constant(value) => new.leaf(Leaf::Constant(value), node.shape, node.at),
+                Rewrite::Constant(value) => leaf(&mut new, Leaf::Constant(value), node.shape, node.at),
                 Rewrite::Node(op, both) => new.push(op, &both[..inputs.len().min(count(op))], node.at),
             },
         };
