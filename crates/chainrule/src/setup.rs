@@ -121,7 +121,8 @@ impl Setup {
     fn recipe(&self, data: &Dataset) -> Recipe {
         let optimizer = self.optimizer.unwrap_or(Optimizer::Adam);
         let is_image = data.image.is_some();
-        let batch_size = self.batch_size.unwrap_or(if is_image { 128 } else { usual_batch(data.len()) });
+        let wanted = self.batch_size.unwrap_or(if is_image { 128 } else { usual_batch(data.len()) });
+        let batch_size = wanted.min(data.len().max(1));
         let steps = data.len().div_ceil(batch_size.max(1)).max(1);
         let epochs = self.epochs.unwrap_or(if is_image { 10 } else { STEPS_WANTED.div_ceil(steps).clamp(10, 300) });
         let validation = self.validation.unwrap_or(0.1);

@@ -57,8 +57,8 @@ pub(crate) struct GradArgs {
     #[arg(long)]
     pub(crate) paths: bool,
     /// List at most this many paths
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub(crate) limit: usize,
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    pub(crate) limit: u32,
     /// Set finite differences beside the result
     #[arg(long)]
     pub(crate) check: bool,
@@ -189,8 +189,9 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
     /// Threads; the result does not depend on them [default: one a core]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    pub(crate) threads: usize,
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
+        value_parser = clap::value_parser!(u16).range(..=1024))]
+    pub(crate) threads: u16,
     /// Share of the training data held out to choose the best epoch [default: 0.1]
     #[arg(long, value_name = "SHARE", value_parser = number)]
     pub(crate) validation: Option<f64>,

@@ -51,7 +51,7 @@ impl<'g> Report<'g> {
         };
         Ok(Self {
             counted: graph.count_paths(top, &ids),
-            paths: args.paths.then(|| graph.list_paths(top, &ids, args.limit)),
+            paths: args.paths.then(|| graph.list_paths(top, &ids, args.limit as usize)),
             checks,
             hessian,
             formula,

@@ -5,10 +5,23 @@ use crate::args::ModelAndData;
 use anyhow::{Result, bail};
 use chainrule::data::{Dataset, IdxFolder, read_csv_with_columns, read_idx_folder};
 use chainrule::{Model, Task};
+use std::path::Path;
 
-/// The model, and the data prepared for it.
-pub(crate) fn model_and_data(args: &ModelAndData) -> Result<(Model, Dataset)> {
+/// Refuses to write over what is read.
+pub(crate) fn keep_inputs(out: &Path, inputs: &[&Path]) -> Result<()> {
+    let place = |path: &Path| path.canonicalize().ok();
+    match inputs.iter().find(|input| place(out).is_some() && place(out) == place(input)) {
+        Some(input) => bail!(Usage(format!("{} would be overwritten: choose another --out", input.display()))),
+        None => Ok(()),
+    }
+}
+
+/// The model, and the data prepared for it; the target of a table is read only if it is wanted.
+pub(crate) fn model_and_data(args: &ModelAndData, with_target: bool) -> Result<(Model, Dataset)> {
     let model = Model::load(&args.model)?;
+    if !args.data.exists() {
+        bail!("there is no {}; check the path", args.data.display());
+    }
     let data = if args.data.is_dir() {
         let IdxFolder { train, test } = read_idx_folder(&args.data)?;
         match (args.part.as_str(), test) {
@@ -23,7 +36,8 @@ pub(crate) fn model_and_data(args: &ModelAndData) -> Result<(Model, Dataset)> {
             Task::Classes(names) => Some(names.as_slice()),
             Task::Value { .. } => None,
         };
-        read_csv_with_columns(&args.data, &model.features, Some((&model.target, classes)))?
+        let target = with_target.then_some((model.target.as_str(), classes));
+        read_csv_with_columns(&args.data, &model.features, target)?
     };
     Ok((model, data))
 }

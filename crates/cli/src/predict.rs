@@ -1,16 +1,17 @@
 //! `chainrule predict`: what a model says, as a table.
 
 use crate::args::PredictArgs;
-use crate::input::model_and_data;
+use crate::input::{keep_inputs, model_and_data};
 use anyhow::Result;
 use chainrule::{Model, Prediction, predict};
 use std::io::Write;
 
 pub(crate) fn run(args: &PredictArgs) -> Result<()> {
     if let Some(path) = &args.out {
+        keep_inputs(path, &[&args.input.model, &args.input.data])?;
         chainrule::check_writable(path)?;
     }
-    let (model, data) = model_and_data(&args.input)?;
+    let (model, data) = model_and_data(&args.input, false)?;
     let table = chainrule::with_threads(0, || table(&model, &data))??;
     match &args.out {
         None => Ok(std::io::stdout().lock().write_all(&table)?),

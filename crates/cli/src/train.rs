@@ -3,6 +3,7 @@
 use crate::Usage;
 use crate::args::TrainArgs;
 use crate::evaluate::scores;
+use crate::input::keep_inputs;
 use crate::output::{DIM, HEADING, RESULT, bytes, count, number, percent};
 use anyhow::{Result, bail};
 use chainrule::data::{CsvOptions, Dataset, IdxFolder, Task as TableTask, hold_out, read_csv, read_idx_folder};
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     let begin = Instant::now();
+    keep_inputs(&args.out, &[&args.data])?;
     chainrule::check_writable(&args.out)?;
     let (train, test) = read(args)?;
     let mut model = setup(args).build(&train)?;
@@ -31,7 +33,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     announce(args, &model, &train, test.as_ref())?;
     let interrupted = listen_for_interrupt()?;
     let mut watcher = Watcher::new(args.json, interrupted);
-    let outcome = chainrule::with_threads(args.threads, || chainrule::fit(&mut model, &train, &mut watcher))?;
+    let outcome = chainrule::with_threads(args.threads.into(), || chainrule::fit(&mut model, &train, &mut watcher))?;
     watcher.bar.finish_and_clear();
     match outcome {
         Ok(outcome) => finish(args, &model, test.as_ref(), &outcome, begin),
@@ -233,7 +235,7 @@ fn epoch_line(e: &EpochReport) -> String {
 
 fn finish(args: &TrainArgs, model: &Model, test: Option<&Dataset>, outcome: &Outcome, begin: Instant) -> Result<()> {
     let evaluation = match test {
-        Some(test) => Some(chainrule::with_threads(args.threads, || chainrule::evaluate(model, test))??),
+        Some(test) => Some(chainrule::with_threads(args.threads.into(), || chainrule::evaluate(model, test))??),
         None => None,
     };
     model.save(&args.out)?;

@@ -78,6 +78,14 @@ fn a_constant_or_a_variable_alone_is_an_expression() {
         .assert()
         .success()
         .stdout(predicate::str::contains("2 = 2").and(predicate::str::contains("?").not()));
+    chainrule().args(["grad", "5", "--check"]).assert().success();
+    let v = json(&["grad", "y = 5; y * x", "x=2", "--wrt", "y"]);
+    assert_eq!(v["gradients"]["y"].as_f64(), Some(2.0));
+    chainrule()
+        .args(["grad", "y = 5; y * x", "x=2", "--wrt", "y"])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("∂result/∂y = 2").and(predicate::str::contains("?").not()));
     let v = json(&["grad", "2^x; 3", "x=1"]);
     assert_eq!((v["value"].as_f64(), v["gradients"]["x"].as_f64()), (Some(3.0), Some(0.0)));
     let v = json(&["grad", "x", "x=7"]);

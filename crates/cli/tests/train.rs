@@ -130,6 +130,16 @@ fn a_table_with_a_value() {
     let price: f64 = text.lines().nth(1).unwrap().split(',').nth(1).unwrap().parse().unwrap();
     assert!(text.starts_with("row,price\n") && (price - 115_000.0).abs() < 5_000.0, "{text}");
     chainrule(&folder).args(["evaluate", "h.safetensors", "new.csv"]).assert().code(1).stderr(contains("use predict"));
+    // The target may be there without values: that is what is predicted.
+    fs::write(&new, "rooms,area,price\n3,100,\n").unwrap();
+    chainrule(&folder).args(["predict", "h.safetensors", "new.csv"]).assert().success();
+    // Nothing that is read is written over.
+    for out in ["new.csv", "h.safetensors"] {
+        let predict = ["predict", "h.safetensors", "new.csv", "--out", out];
+        chainrule(&folder).args(predict).assert().code(2).stderr(contains("would be overwritten"));
+    }
+    let train = ["train", "houses.csv", "--target", "price", "--out", "houses.csv"];
+    chainrule(&folder).args(train).assert().code(2).stderr(contains("houses.csv would be overwritten"));
     fs::write(&new, "room,area\n3,100\n").unwrap();
     chainrule(&folder).args(["predict", "h.safetensors", "new.csv"]).assert().code(1).stderr(contains("rooms"));
 }
@@ -269,7 +279,8 @@ fn divergence_stops_and_keeps_what_was_good() {
 fn places_that_cannot_be_written_are_found_before_the_work() {
     let folder = TempDir::new().unwrap();
     images(folder.path());
-    for out in ["nowhere/m.safetensors", "images"] {
+    fs::create_dir(folder.path().join("elsewhere")).unwrap();
+    for out in ["nowhere/m.safetensors", "elsewhere"] {
         chainrule(&folder)
             .args(["train", "images", "--out", out])
             .assert()

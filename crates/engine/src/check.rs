@@ -47,6 +47,9 @@ pub fn gradients(
     parameters: &[f64],
     inputs: &[Vec<f64>],
 ) -> Result<Vec<Comparison>, EngineError> {
+    if wrt.is_empty() {
+        return Ok(Vec::new());
+    }
     let swept = graph.gradients(of, wrt)?;
     let is_leaf = |w: &&Expr<'_>| matches!(graph.node(w.id()).op, Op::Leaf(Leaf::Input(_)));
     if let Some(computed) = wrt.iter().find(|w| !is_leaf(w)) {

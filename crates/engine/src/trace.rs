@@ -110,7 +110,8 @@ fn trace_nodes(graph: &Graph, sweep: &Sweep) -> Vec<TraceNode> {
     let labels = |ids: &[NodeId]| -> Vec<String> { ids.iter().map(|&i| nodes.label(i)).collect() };
     (0..=sweep.of.index())
         .map(NodeId::at)
-        .filter(|&id| live[id.index()] && (id == sweep.of || nodes.node(id).constant().is_none()))
+        .filter(|&id| live[id.index()])
+        .filter(|&id| id == sweep.of || nodes.name(id).is_some() || nodes.node(id).constant().is_none())
         .map(|id| {
             let (node, inputs, name) = (nodes.node(id), nodes.inputs(id), nodes.label(id));
             let names = labels(inputs);

@@ -146,7 +146,7 @@ impl<'g> Parser<'g> {
         self.formula.output = value;
         if let Some(name) = name {
             // A second name for a value that has one already is kept here only.
-            let named = self.graph.nodes().name(value.id()).is_some() || value.as_constant().is_some();
+            let named = self.graph.nodes().name(value.id()).is_some();
             let value = if named { value } else { value.named(&name) };
             self.known.insert(name.clone(), Known::Definition(value));
             self.formula.definitions.push((name, value));
