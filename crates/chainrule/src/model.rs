@@ -23,6 +23,18 @@ pub enum Task {
     },
 }
 
+impl Task {
+    /// Whether a network with this many outputs can be trained for the task with this loss: an output for each class
+    /// (or one for one of two), or one for a value.
+    pub(crate) fn fits(&self, outputs: usize, loss: Loss) -> bool {
+        match self {
+            Self::Classes(names) if names.len() < 2 => false,
+            Self::Classes(names) => outputs == names.len() || (outputs == 1 && names.len() == 2 && !loss.takes_index()),
+            Self::Value { deviation, .. } => outputs == 1 && !loss.is_for_classes() && *deviation > 0.0,
+        }
+    }
+}
+
 /// A network with everything needed to use it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Model {
@@ -95,8 +107,7 @@ impl Model {
         }
         match (&self.task, &data.target) {
             (Task::Classes(names), target) => {
-                let is_binary = names.len() == 2 && outputs == 1 && !self.loss.takes_index();
-                if outputs != names.len() && !is_binary {
+                if !self.task.fits(outputs, self.loss) {
                     problems.push(format!(
                         "the network has {outputs} outputs, but there are {} classes: use one that ends with -{}",
                         names.len(),

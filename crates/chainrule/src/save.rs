@@ -135,14 +135,7 @@ impl Description {
         if self.image.is_some_and(|(h, w)| h.checked_mul(w) != Some(inputs)) {
             return Err(format!("its image size is not that of {inputs} inputs"));
         }
-        let fits = match &self.task {
-            Task::Classes(names) if names.len() < 2 => false,
-            Task::Classes(names) => {
-                outputs == names.len() || (outputs == 1 && names.len() == 2 && !self.loss.takes_index())
-            }
-            Task::Value { deviation, .. } => outputs == 1 && !self.loss.is_for_classes() && *deviation > 0.0,
-        };
-        if !fits {
+        if !self.task.fits(outputs, self.loss) {
             return Err(format!("its {outputs} outputs do not fit its task and its loss ({})", self.loss));
         }
         match self.recipe.problems().as_slice() {
