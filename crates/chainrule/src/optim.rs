@@ -2,7 +2,7 @@
 
 use crate::names::{Choice, NameError, text_serde};
 use chainrule_engine::plan::Segment;
-use chainrule_kernels::update::{self, AdamStep};
+use chainrule_kernels::update::{AdamStep, Penalty, Rule, Update};
 use std::fmt;
 use std::str::FromStr;
 
@@ -116,33 +116,58 @@ impl OptimizerState {
         Self { optimizer, blocks: [block(0), block(1)], steps: 0 }
     }
 
-    /// One step: a pass over the flat blocks. `segments` tells weights, which decay, from biases, which do not.
-    pub fn step(&mut self, parameters: &mut [f32], gradients: &[f32], rate: f64, segments: &[Segment]) {
+    /// Begins the next step: how parameters move in it, by whether they decay (see [`is_decayed`]), and the blocks.
+    pub(crate) fn begin(&mut self, rate: f64, l1: f64, l2: f64) -> (impl Fn(bool) -> Update<f32> + use<>, [&mut [f32]; 2]) {
         self.steps = self.steps.saturating_add(1);
-        let eta = rate as f32;
-        let [first, second] = &mut self.blocks;
-        match self.optimizer {
-            Optimizer::Sgd => update::sgd(parameters, gradients, eta),
-            Optimizer::Momentum { mu } => update::momentum(parameters, gradients, first, eta, mu as f32, false),
-            Optimizer::Nesterov { mu } => update::momentum(parameters, gradients, first, eta, mu as f32, true),
-            Optimizer::AdaGrad => update::adagrad(parameters, gradients, first, eta, EPSILON as f32),
-            Optimizer::RmsProp { rho } => {
-                update::rmsprop(parameters, gradients, first, eta, rho as f32, EPSILON as f32);
-            }
-            Optimizer::Adam => update::adam(parameters, gradients, first, second, adam_step(self.steps, eta, 0.0)),
-            Optimizer::AdamW { decay } => {
-                for segment in segments {
-                    let decay = if is_decayed(segment) { decay } else { 0.0 };
-                    let at = segment.range.clone();
-                    update::adam(
-                        &mut parameters[at.clone()],
-                        &gradients[at.clone()],
-                        &mut first[at.clone()],
-                        &mut second[at],
-                        adam_step(self.steps, eta, decay),
-                    );
-                }
-            }
+        let (optimizer, steps) = (self.optimizer, self.steps);
+        let update = move |decayed: bool| Update {
+            rule: optimizer.rule(steps, rate as f32, decayed),
+            penalty: if decayed { Penalty { l1: l1 as f32, l2: l2 as f32 } } else { Penalty::NONE },
+        };
+        (update, self.blocks.each_mut().map(Vec::as_mut_slice))
+    }
+
+    /// Takes back the step that was begun: nothing moved.
+    pub(crate) fn take_back(&mut self) {
+        self.steps -= 1;
+    }
+
+    /// One step on its own: a pass over the flat blocks. `segments` tells weights, which decay, from biases.
+    pub fn step(&mut self, parameters: &mut [f32], gradients: &[f32], rate: f64, segments: &[Segment]) {
+        let (update, [first, second]) = self.begin(rate, 0.0, 0.0);
+        for segment in segments {
+            let at = segment.range.clone();
+            let update = update(is_decayed(segment));
+            let first = if update.blocks() > 0 { &mut first[at.clone()] } else { &mut [] };
+            let second = if update.blocks() > 1 { &mut second[at.clone()] } else { &mut [] };
+            update.apply(&mut parameters[at.clone()], &gradients[at], [first, second]);
+        }
+    }
+}
+
+impl Optimizer {
+    /// What is done with a gradient in the step with this number, from 1.
+    fn rule(self, step: i32, rate: f32, decayed: bool) -> Rule<f32> {
+        let eps = EPSILON as f32;
+        let adam = |decay: f64| {
+            Rule::Adam(AdamStep {
+                rate,
+                beta1: BETA1 as f32,
+                beta2: BETA2 as f32,
+                eps,
+                bias1: (1.0 - BETA1.powi(step)) as f32,
+                bias2: (1.0 - BETA2.powi(step)) as f32,
+                decay: decay as f32,
+            })
+        };
+        match self {
+            Self::Sgd => Rule::Sgd { rate },
+            Self::Momentum { mu } => Rule::Momentum { rate, mu: mu as f32, nesterov: false },
+            Self::Nesterov { mu } => Rule::Momentum { rate, mu: mu as f32, nesterov: true },
+            Self::AdaGrad => Rule::AdaGrad { rate, eps },
+            Self::RmsProp { rho } => Rule::RmsProp { rate, rho: rho as f32, eps },
+            Self::Adam => adam(0.0),
+            Self::AdamW { decay } => adam(if decayed { decay } else { 0.0 }),
         }
     }
 }
@@ -150,16 +175,4 @@ impl OptimizerState {
 /// Penalties and decay pull on weights, not on biases, which have one axis.
 pub(crate) fn is_decayed(segment: &Segment) -> bool {
     segment.shape.rank() > 1
-}
-
-fn adam_step(step: i32, rate: f32, decay: f64) -> AdamStep<f32> {
-    AdamStep {
-        rate,
-        beta1: BETA1 as f32,
-        beta2: BETA2 as f32,
-        eps: EPSILON as f32,
-        bias1: (1.0 - BETA1.powi(step)) as f32,
-        bias2: (1.0 - BETA2.powi(step)) as f32,
-        decay: decay as f32,
-    }
 }

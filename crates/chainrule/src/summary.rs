@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::model::Model;
 use crate::network::Network;
-use crate::train::training_plan;
+use crate::step::training_plan;
 use serde::Serialize;
 
 /// The sizes of a layer.

@@ -3,13 +3,10 @@
 use crate::error::Error;
 use crate::evaluate::{Evaluator, Scores, Tally};
 use crate::model::Model;
-use crate::optim::{OptimizerState, is_decayed};
-use crate::random::Stream;
 use crate::schedule::ScheduleState;
+use crate::step::Stepper;
 use chainrule_data::{Dataset, shuffle};
 use chainrule_engine::plan::Segment;
-use chainrule_engine::{Expr, Graph, Plan, Session};
-use chainrule_kernels::update;
 use serde::Serialize;
 use std::time::Instant;
 
@@ -99,49 +96,13 @@ pub struct Outcome {
     pub history: Vec<EpochReport>,
 }
 
-/// A model under training: its sessions, optimiser state and buffers.
+/// A model under training, with the data that it learns from and room for a batch.
 pub struct Trainer<'a> {
     model: &'a mut Model,
     data: &'a Dataset,
-    segments: Vec<Segment>,
-    state: OptimizerState,
-    dropout: Stream,
-    steps: Vec<StepSession>,
-}
-
-/// What a step of a certain batch size needs.
-struct StepSession {
-    session: Session<f32>,
+    stepper: Stepper,
     x: Vec<f32>,
     y: Vec<f32>,
-    mask: Vec<f32>,
-}
-
-impl StepSession {
-    fn new(model: &Model, batch: usize) -> Result<Self, Error> {
-        let session = Session::new(training_plan(model, batch)?)?;
-        let mask = if model.recipe.dropout > 0.0 { batch * model.network.hidden_neurons() } else { 0 };
-        let x = vec![0.0; batch * model.network.inputs];
-        Ok(Self { session, x, y: vec![0.0; batch], mask: vec![0.0; mask] })
-    }
-}
-
-/// The plan of one step: the gradients of all parameters in one block, then the cost, then the outputs.
-///
-/// # Errors
-/// A batch too large to be planned.
-pub fn training_plan(model: &Model, batch: usize) -> Result<Plan, Error> {
-    let graph = Graph::new();
-    let outputs = training_outputs(model, &graph, batch)?;
-    Ok(Plan::new(&graph, &outputs)?)
-}
-
-fn training_outputs<'g>(model: &Model, graph: &'g Graph, batch: usize) -> Result<Vec<Expr<'g>>, Error> {
-    let built = model.graph(graph, batch, model.recipe.dropout > 0.0);
-    let parameters: Vec<Expr<'g>> = built.layers.iter().flat_map(|l| [l.weight, l.bias]).collect();
-    let mut outputs = graph.gradients(built.cost, &parameters)?;
-    outputs.extend([built.cost, built.output]);
-    Ok(outputs)
 }
 
 impl<'a> Trainer<'a> {
@@ -150,23 +111,13 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// A recipe that makes no sense, or data that the network does not fit.
     pub fn new(model: &'a mut Model, data: &'a Dataset) -> Result<Self, Error> {
-        let problems = model.recipe.problems();
-        if !problems.is_empty() {
-            return Err(Error::Settings(problems));
-        }
+        let stepper = Stepper::new(model)?;
         model.check_fits(data)?;
         if data.target.is_none() {
             let problems = vec!["it has no target to learn".to_owned()];
             return Err(Error::Fit { source_name: data.source.clone(), problems });
         }
-        Ok(Self {
-            segments: model.network.segments(),
-            state: OptimizerState::new(model.recipe.optimizer, model.parameters.len()),
-            dropout: Stream::new(model.recipe.seed, DROPOUT_STREAM),
-            steps: Vec::new(),
-            model,
-            data,
-        })
+        Ok(Self { model, data, stepper, x: Vec::new(), y: Vec::new() })
     }
 
     /// Forward, backward and update on these rows with this learning rate; the scores are added to `tally`. Returns
@@ -178,73 +129,31 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// An error of the engine, which only a fault in planning could cause.
     pub fn step(&mut self, rows: &[u32], rate: f64, tally: &mut Tally) -> Result<bool, Error> {
-        let position = match self.steps.iter().position(|s| s.y.len() == rows.len()) {
-            Some(position) => position,
-            None => {
-                self.steps.push(StepSession::new(self.model, rows.len())?);
-                self.steps.len() - 1
-            }
-        };
-        let StepSession { session, x, y, mask } = &mut self.steps[position];
-        self.model.fill_features(self.data, rows, x);
-        self.model.fill_targets(self.data, rows, y);
-        if mask.is_empty() {
-            session.run(&self.model.parameters, &[x, y])?;
-        } else {
-            self.dropout.fill_mask(self.model.recipe.dropout, mask);
-            session.run(&self.model.parameters, &[x, y, mask])?;
+        let Self { model, data, stepper, x, y } = self;
+        x.resize(rows.len() * model.network.inputs, 0.0);
+        y.resize(rows.len(), 0.0);
+        model.fill_features(data, rows, x);
+        model.fill_targets(data, rows, y);
+        let done = stepper.step(model, x, y, rate)?;
+        if done.moved {
+            tally.add(model, done.cost, done.output, y);
         }
-        let count = self.segments.len();
-        let cost = f64::from(session.output(count)[0]);
-        let recipe = &self.model.recipe;
-        let gradients = session.outputs_mut(0..count);
-        if recipe.l1 > 0.0 || recipe.l2 > 0.0 {
-            for at in self.segments.iter().filter(|s| is_decayed(s)).map(|s| s.range.clone()) {
-                let weights = &self.model.parameters[at.clone()];
-                update::penalty(&mut gradients[at], weights, recipe.l1 as f32, recipe.l2 as f32);
-            }
-        }
-        if !cost.is_finite() || !recipe.clip.is_none_or(|longest| clip(gradients, longest)) {
-            return Ok(false);
-        }
-        self.state.step(&mut self.model.parameters, gradients, rate, &self.segments);
-        tally.add(self.model, cost, session.output(count + 1), y);
-        Ok(true)
+        Ok(done.moved)
     }
 
     /// The first of w1, b1, w2, … with a number that is not finite.
     fn first_non_finite_weight(&self) -> Option<String> {
-        let is_bad = |s: &&Segment| self.model.parameters[s.range.clone()].iter().any(|w| !w.is_finite());
-        self.segments.iter().find(is_bad).map(|segment| segment.name.clone())
+        let is_bad = |s: &Segment| self.model.parameters[s.range.clone()].iter().any(|w| !w.is_finite());
+        self.model.network.segments().into_iter().find(is_bad).map(|segment| segment.name)
     }
 
-    /// The first value of the last step on as many rows that is not finite, found by running it with nothing hidden.
-    fn first_non_finite(&self, batch: usize) -> Result<Option<String>, Error> {
-        if let Some(weight) = self.first_non_finite_weight() {
-            return Ok(Some(weight));
+    /// The first value of the last step that is not finite.
+    fn first_non_finite(&self) -> Result<Option<String>, Error> {
+        match self.first_non_finite_weight() {
+            Some(weight) => Ok(Some(weight)),
+            None => self.stepper.first_non_finite(self.model, &self.x, &self.y),
         }
-        let Some(StepSession { x, y, mask, .. }) = self.steps.iter().find(|s| s.y.len() == batch) else {
-            return Ok(None);
-        };
-        let graph = Graph::new();
-        let outputs = training_outputs(self.model, &graph, batch)?;
-        let mut session = Session::<f32>::new(Plan::transparent(&graph, &outputs)?)?;
-        let inputs: [&[f32]; 3] = [x, y, mask];
-        session.run(&self.model.parameters, &inputs[..if mask.is_empty() { 2 } else { 3 }])?;
-        Ok(session.first_non_finite().map(|node| graph.nodes().label(node)))
     }
-}
-
-/// The random streams of one seed: layers take the low numbers, dropout the last.
-const DROPOUT_STREAM: u64 = u64::MAX;
-
-/// Scales the gradient down to the norm `longest` if it is longer; whether its norm is finite.
-fn clip(gradients: &mut [f32], longest: f64) -> bool {
-    let norm = update::norm_squared(gradients).sqrt();
-    if norm > longest && norm.is_finite() {
-        update::scale(gradients, (longest / norm) as f32);
-    }
-    norm.is_finite()
 }
 
 /// Trains a model on `data` by its recipe, and leaves the best weights in it: those of the epoch with the lowest
@@ -328,7 +237,7 @@ impl Course {
             let done = (epoch - 1) * steps + number;
             rate = self.schedule.rate(done as f64 / (epochs * steps) as f64, epoch - 1);
             if !trainer.step(rows, rate, tally)? {
-                let node = trainer.first_non_finite(rows.len())?;
+                let node = trainer.first_non_finite()?;
                 return Err(Error::Diverged { epoch, step: number + 1, node, rate, kept_epoch: self.best.epoch });
             }
             let scores = tally.scores();

@@ -2,20 +2,26 @@
 
 use chainrule::data::{Dataset, Matrix, Target, Values};
 use chainrule::{Activation, Mlp, Tally, Trainer, with_threads};
+use chainrule_kernels::team::for_each;
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// The system's allocator, counting.
 struct Counting;
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
+thread_local! {
+    static TRAINS: Cell<bool> = const { Cell::new(false) };
+}
+
 #[allow(unsafe_code, reason = "an allocator can only be written with unsafe; it hands everything on to the system's")]
 // SAFETY: every call is handed on unchanged, so the system allocator's guarantees hold.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // The threads that train; the test harness has one of its own, which allocates when it likes.
-        if rayon::current_thread_index().is_some() {
+        if TRAINS.try_with(Cell::get).unwrap_or(false) {
             ALLOCATIONS.fetch_add(1, Ordering::SeqCst);
         }
         unsafe { System.alloc(layout) }
@@ -30,7 +36,7 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// How many allocations fifty steps make after two to warm up.
-fn allocations(optimizer: &str, dropout: f64, batch: usize, hidden: usize) -> usize {
+fn allocations(optimizer: &str, dropout: f64, batch: usize, hidden: usize, clip: Option<f64>) -> usize {
     let rows = 256;
     let data = Dataset {
         features: Matrix::new(rows, 100, Values::Floats((0..rows * 100).map(|i| (i as f32).sin()).collect())),
@@ -48,7 +54,7 @@ fn allocations(optimizer: &str, dropout: f64, batch: usize, hidden: usize) -> us
         .hidden(32, Activation::Gelu)
         .output(3)
         .optimizer(optimizer.parse().unwrap(), 1e-3)
-        .recipe(|r| (r.dropout, r.clip, r.l2) = (dropout, Some(1.0), 1e-4))
+        .recipe(|r| (r.dropout, r.clip, r.l2) = (dropout, clip, 1e-4))
         .build()
         .unwrap();
     net.model.task = chainrule::Task::Classes(["a", "b", "c"].map(str::to_owned).to_vec());
@@ -67,32 +73,31 @@ fn allocations(optimizer: &str, dropout: f64, batch: usize, hidden: usize) -> us
     ALLOCATIONS.load(Ordering::SeqCst) - before
 }
 
-/// A thread of the pool allocates once, when it first looks for work at another: waits until that has happened.
-fn wait_until_work_was_shared() {
-    let index = rayon::current_thread_index;
-    let slowly = || {
-        std::thread::sleep(std::time::Duration::from_millis(1));
-        index()
-    };
-    while {
-        let (here, there) = rayon::join(slowly, index);
-        here == there
-    } {}
+/// Marks this thread and a helper as threads that train.
+fn mark_threads() {
+    let marked = [AtomicBool::new(false), AtomicBool::new(false)];
+    for_each(2, 2, &|worker, _| {
+        TRAINS.set(true);
+        marked[worker].store(true, Ordering::SeqCst);
+        // The piece waits until another thread has taken the other one.
+        while !marked.iter().all(|m| m.load(Ordering::SeqCst)) {
+            std::hint::spin_loop();
+        }
+    });
 }
 
-/// One test and one pool, so that no other thread starts, ends or allocates meanwhile.
+/// One test, so that no other thread uses the team meanwhile.
 #[test]
 fn a_step_allocates_nothing() {
-    let all = || {
-        wait_until_work_was_shared();
+    with_threads(2, || {
+        mark_threads();
         for optimizer in chainrule::Optimizer::NAMES {
-            for (dropout, batch) in [(0.0, 10), (0.3, 64)] {
-                let count = allocations(optimizer, dropout, batch, 64);
+            for (dropout, batch, clip) in [(0.0, 10, None), (0.3, 64, Some(1.0))] {
+                let count = allocations(optimizer, dropout, batch, 64, clip);
                 assert_eq!(count, 0, "{optimizer}, dropout {dropout}, batch {batch}");
             }
         }
         // Large enough for the products to be shared between threads.
-        assert_eq!(allocations("adam", 0.0, 256, 512), 0);
-    };
-    with_threads(2, all).unwrap();
+        assert_eq!(allocations("adam", 0.0, 256, 512, None), 0);
+    });
 }

@@ -11,7 +11,7 @@ const MOST_CLASSES: usize = 20;
 
 pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
     let (model, data) = model_and_data(&args.input, true)?;
-    let evaluation = chainrule::with_threads(0, || evaluate(&model, &data))??;
+    let evaluation = chainrule::with_threads(0, || evaluate(&model, &data))?;
     if args.json {
         anstream::println!("{}", serde_json::to_string(&evaluation)?);
         return Ok(());

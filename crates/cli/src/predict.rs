@@ -12,7 +12,7 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
         chainrule::check_writable(path)?;
     }
     let (model, data) = model_and_data(&args.input, false)?;
-    let table = chainrule::with_threads(0, || table(&model, &data))??;
+    let table = chainrule::with_threads(0, || table(&model, &data))?;
     match &args.out {
         None => Ok(std::io::stdout().lock().write_all(&table)?),
         Some(path) => {

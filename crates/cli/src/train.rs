@@ -33,7 +33,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     announce(args, &model, &train, test.as_ref())?;
     let interrupted = listen_for_interrupt()?;
     let mut watcher = Watcher::new(args.json, interrupted);
-    let outcome = chainrule::with_threads(args.threads.into(), || chainrule::fit(&mut model, &train, &mut watcher))?;
+    let outcome = chainrule::with_threads(args.threads.into(), || chainrule::fit(&mut model, &train, &mut watcher));
     watcher.bar.finish_and_clear();
     match outcome {
         Ok(outcome) => finish(args, &model, test.as_ref(), &outcome, begin),
@@ -235,7 +235,7 @@ fn epoch_line(e: &EpochReport) -> String {
 
 fn finish(args: &TrainArgs, model: &Model, test: Option<&Dataset>, outcome: &Outcome, begin: Instant) -> Result<()> {
     let evaluation = match test {
-        Some(test) => Some(chainrule::with_threads(args.threads.into(), || chainrule::evaluate(model, test))??),
+        Some(test) => Some(chainrule::with_threads(args.threads.into(), || chainrule::evaluate(model, test))?),
         None => None,
     };
     model.save(&args.out)?;

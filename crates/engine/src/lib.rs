@@ -22,6 +22,6 @@ pub use graph::{Graph, Node, NodeId, Nodes};
 pub use ops::arith::Arith;
 pub use paths::{Path, PathCount};
 pub use plan::Plan;
-pub use session::Session;
+pub use session::{Descent, Session};
 pub use shape::{Axes, MAX_RANK, Shape};
 pub use trace::{Trace, TraceEdge, TraceNode};

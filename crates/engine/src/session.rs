@@ -6,6 +6,7 @@ use crate::graph::{Graph, NodeId};
 use crate::ops::{IndexFault, Io, Op, Rule};
 use crate::plan::{Place, Plan, Segment, Step, Work};
 use chainrule_kernels::Real;
+use chainrule_kernels::update::{Update, apply_shared, gemm_update};
 
 /// The memory of a plan: runs it as often as wanted, without allocating after it is made.
 #[derive(Debug)]
@@ -49,16 +50,50 @@ impl<T: Real> Session<T> {
     /// A block or an input of the wrong length, or an index outside its axis.
     pub fn run(&mut self, parameters: &[T], inputs: &[&[T]]) -> Result<(), EngineError> {
         self.check_lengths(parameters, inputs)?;
-        let Self { plan, arena, scratch } = self;
-        for (position, step) in plan.steps.iter().enumerate() {
-            run_step(step, arena, scratch, parameters, inputs).map_err(|fault| EngineError::Index {
-                op: if let Work::Op(op) = step.work { op.name() } else { "" },
-                name: plan.labels[position].clone(),
-                index: fault.index,
-                size: fault.size,
-            })?;
+        (0..self.plan.steps.len()).try_for_each(|position| self.step(position, parameters, inputs))
+    }
+
+    /// Runs a plan made by [`Plan::training`]: computes the outputs, asks `go` whether to go on, and moves the
+    /// parameters. Returns what `go` said; if not, the parameters are as before.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    ///
+    /// # Panics
+    /// If a block of the optimiser's memory is shorter than the parameters that its rule remembers.
+    pub fn train(
+        &mut self,
+        descent: &mut Descent<'_, T>,
+        inputs: &[&[T]],
+        go: &mut dyn FnMut(&mut Self) -> bool,
+    ) -> Result<bool, EngineError> {
+        self.check_lengths(descent.parameters, inputs)?;
+        let first_update = self.plan.first_update();
+        for position in 0..self.plan.steps.len() {
+            if Some(position) == first_update && !go(self) {
+                return Ok(false);
+            }
+            match self.plan.steps[position].work {
+                Work::Update(segment) | Work::Descend { segment, .. } => {
+                    let range = self.plan.parameters[segment].range.clone();
+                    let Self { plan, arena, scratch } = self;
+                    descend(&plan.steps[position], segment, range, arena, scratch, descent, inputs);
+                }
+                _ => self.step(position, descent.parameters, inputs)?,
+            }
         }
-        Ok(())
+        Ok(true)
+    }
+
+    fn step(&mut self, position: usize, parameters: &[T], inputs: &[&[T]]) -> Result<(), EngineError> {
+        let Self { plan, arena, scratch } = self;
+        let step = &plan.steps[position];
+        run_step(step, arena, scratch, parameters, inputs).map_err(|fault| EngineError::Index {
+            op: if let Work::Op(op) = step.work { op.name() } else { "" },
+            name: plan.labels[position].clone(),
+            index: fault.index,
+            size: fault.size,
+        })
     }
 
     fn check_lengths(&self, parameters: &[T], inputs: &[&[T]]) -> Result<(), EngineError> {
@@ -127,6 +162,44 @@ impl<T: Real> Session<T> {
     }
 }
 
+/// What moves the parameters in a step of training.
+pub struct Descent<'a, T> {
+    /// The flat block of parameters.
+    pub parameters: &'a mut [T],
+    /// What the optimiser remembers: blocks parallel to the parameters, or empty.
+    pub memory: [&'a mut [T]; 2],
+    /// How the parameter at a position moves.
+    pub update: &'a dyn Fn(usize) -> Update<T>,
+}
+
+/// The arena during one step: what is written lies apart from all that is read, so the arena splits in three.
+struct Reader<'a, T> {
+    below: &'a [T],
+    above: &'a [T],
+    step: &'a Step,
+    inputs: &'a [&'a [T]],
+}
+
+impl<'a, T> Reader<'a, T> {
+    /// The reader, and what is written.
+    fn new(step: &'a Step, arena: &'a mut [T], inputs: &'a [&'a [T]]) -> (Self, &'a mut [T]) {
+        let (below, rest) = arena.split_at_mut(step.write.start);
+        let (out, above) = rest.split_at_mut(step.write.len());
+        (Self { below, above, step, inputs }, out)
+    }
+
+    /// The value read at a position; `parameters` holds those that are parameters.
+    fn value(&self, position: usize, parameters: &'a [T]) -> &'a [T] {
+        let write = &self.step.write;
+        match &self.step.reads[position] {
+            Place::Arena(range) if range.end <= write.start => &self.below[range.clone()],
+            Place::Arena(range) => &self.above[range.start - write.end..range.end - write.end],
+            Place::Parameter(range) => &parameters[range.clone()],
+            Place::Input(position, range) => &self.inputs[*position][range.clone()],
+        }
+    }
+}
+
 fn run_step<T: Real>(
     step: &Step,
     arena: &mut [T],
@@ -134,16 +207,8 @@ fn run_step<T: Real>(
     parameters: &[T],
     inputs: &[&[T]],
 ) -> Result<(), IndexFault> {
-    // What is written lies apart from all that is read, so the arena splits in three.
-    let (below, rest) = arena.split_at_mut(step.write.start);
-    let (out, above) = rest.split_at_mut(step.write.len());
-    let (below, above) = (&*below, &*above);
-    let read = |position: usize| match &step.reads[position] {
-        Place::Arena(range) if range.end <= step.write.start => &below[range.clone()],
-        Place::Arena(range) => &above[range.start - step.write.end..range.end - step.write.end],
-        Place::Parameter(range) => &parameters[range.clone()],
-        Place::Input(position, range) => &inputs[*position][range.clone()],
-    };
+    let (reader, out) = Reader::new(step, arena, inputs);
+    let read = |position: usize| reader.value(position, parameters);
     match &step.work {
         Work::Op(op) => op.forward(Io { inputs: &read, shapes: &step.shapes, out, shape: step.shape, scratch }),
         Work::Fused(program) => {
@@ -154,6 +219,33 @@ fn run_step<T: Real>(
             out.copy_from_slice(read(0));
             Ok(())
         }
+        // Without an optimiser the gradient stays where it is.
+        Work::Update(_) | Work::Descend { .. } => Ok(()),
+    }
+}
+
+/// Moves one parameter. What it reads is no parameter: the planner sees to that.
+fn descend<T: Real>(
+    step: &Step,
+    segment: usize,
+    range: std::ops::Range<usize>,
+    arena: &mut [T],
+    scratch: &mut [T],
+    descent: &mut Descent<'_, T>,
+    inputs: &[&[T]],
+) {
+    let (reader, out) = Reader::new(step, arena, inputs);
+    let update = (descent.update)(segment);
+    let [first, second] = &mut descent.memory;
+    let blocks = update.blocks();
+    let first = if blocks > 0 { &mut first[range.clone()] } else { &mut [] };
+    let second = if blocks > 1 { &mut second[range.clone()] } else { &mut [] };
+    let parameter = &mut descent.parameters[range];
+    if let Work::Descend { product, .. } = step.work {
+        let (a, b) = product.matrices(&step.shapes, reader.value(0, &[]), reader.value(1, &[]));
+        gemm_update(&update, a, b, parameter, [first, second], out, scratch);
+    } else {
+        apply_shared(&update, parameter, reader.value(0, &[]), [first, second]);
     }
 }
 

@@ -13,9 +13,10 @@ mod math;
 pub mod naive;
 mod real;
 pub mod reduce;
+pub mod team;
 pub mod update;
 
-pub use gemm::{MatRef, gemm, gemm_scratch};
+pub use gemm::{After, MatRef, Piece, gemm, gemm_scratch, gemm_then};
 pub use real::Real;
 
 /// Runs `body` compiled for the widest vector instructions of this processor.

@@ -1,88 +1,84 @@
 //! Optimiser passes: one walk over the weights, their gradient and the optimiser's memory of them.
 //!
-//! All slices of a call have the same length; `w` holds weights and `g` the gradient of the loss by them. The order of
-//! operations is the same at any vector width, so the bits are too.
+//! The order of operations is the same at any vector width, so the bits are too. [`gemm_update`] makes the pass part of
+//! the product that computes the gradient.
+#![expect(unsafe_code, reason = "pieces of weights and memory beside the pieces of a product, see `Beside`")]
 
+use crate::gemm::{MatRef, Piece, gemm, gemm_then};
+use crate::team::{Shared, for_each};
 use crate::{Real, simd};
 
-/// Plain gradient descent: w ← w − rate · g.
-///
-/// Robbins and Monro, "A Stochastic Approximation Method", Annals of Mathematical Statistics 22 (1951).
-pub fn sgd<T: Real>(w: &mut [T], g: &[T], rate: T) {
-    assert_eq!(w.len(), g.len());
-    simd(
-        #[inline(always)]
-        || {
-            for (w, &g) in w.iter_mut().zip(g) {
-                *w -= rate * g;
-            }
-        },
-    );
+/// How weights `w` move by their gradient `g`: a rule, and a penalty on the weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Update<T> {
+    /// What the optimiser does.
+    pub rule: Rule<T>,
+    /// The gradient of the penalty ½ l2 Σ w² + l1 Σ |w| is added to `g` first: g + l2 · w + l1 · sign w.
+    pub penalty: Penalty<T>,
 }
 
-/// Descent with momentum: v ← mu · v + g, then w ← w − rate · v, or w ← w − rate · (g + mu · v) with `nesterov`.
-///
-/// Polyak, "Some methods of speeding up the convergence of iteration methods" (1964); the second form is that of
-/// Sutskever, Martens, Dahl and Hinton, "On the importance of initialization and momentum in deep learning" (2013),
-/// after Nesterov (1983), written for the weights that the gradient is taken at.
-pub fn momentum<T: Real>(w: &mut [T], g: &[T], v: &mut [T], rate: T, mu: T, nesterov: bool) {
-    assert_eq!(w.len(), g.len());
-    assert_eq!(w.len(), v.len());
-    simd(
-        #[inline(always)]
-        || {
-            if nesterov {
-                for ((w, &g), v) in w.iter_mut().zip(g).zip(v) {
-                    *v = mu * *v + g;
-                    *w -= rate * (g + mu * *v);
-                }
-            } else {
-                for ((w, &g), v) in w.iter_mut().zip(g).zip(v) {
-                    *v = mu * *v + g;
-                    *w -= rate * *v;
-                }
-            }
-        },
-    );
+/// The strength of the penalties on large weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Penalty<T> {
+    /// Of the sum of absolute values.
+    pub l1: T,
+    /// Of half the sum of squares.
+    pub l2: T,
 }
 
-/// AdaGrad: s ← s + g², then w ← w − rate · g / (√s + eps).
-///
-/// Duchi, Hazan and Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization", Journal of
-/// Machine Learning Research 12 (2011).
-pub fn adagrad<T: Real>(w: &mut [T], g: &[T], s: &mut [T], rate: T, eps: T) {
-    assert_eq!(w.len(), g.len());
-    assert_eq!(w.len(), s.len());
-    simd(
-        #[inline(always)]
-        || {
-            for ((w, &g), s) in w.iter_mut().zip(g).zip(s) {
-                *s += g * g;
-                *w -= rate * g / (s.sqrt() + eps);
-            }
-        },
-    );
+/// What an optimiser does with a gradient.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rule<T> {
+    /// Plain gradient descent: w ← w − rate · g.
+    ///
+    /// Robbins and Monro, "A Stochastic Approximation Method", Annals of Mathematical Statistics 22 (1951).
+    Sgd {
+        /// The learning rate.
+        rate: T,
+    },
+    /// Descent with momentum: v ← mu · v + g, then w ← w − rate · v, or w ← w − rate · (g + mu · v) with `nesterov`.
+    ///
+    /// Polyak, "Some methods of speeding up the convergence of iteration methods" (1964); the second form is that of
+    /// Sutskever, Martens, Dahl and Hinton, "On the importance of initialization and momentum in deep learning" (2013),
+    /// after Nesterov (1983), written for the weights that the gradient is taken at.
+    Momentum {
+        /// The learning rate.
+        rate: T,
+        /// What is kept of the velocity.
+        mu: T,
+        /// Whether the step looks ahead.
+        nesterov: bool,
+    },
+    /// AdaGrad: s ← s + g², then w ← w − rate · g / (√s + eps).
+    ///
+    /// Duchi, Hazan and Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization",
+    /// Journal of Machine Learning Research 12 (2011).
+    AdaGrad {
+        /// The learning rate.
+        rate: T,
+        /// Added to the root, so that nothing is divided by 0.
+        eps: T,
+    },
+    /// RMSProp: s ← rho · s + (1 − rho) · g², then w ← w − rate · g / (√s + eps).
+    ///
+    /// Tieleman and Hinton, "Lecture 6.5: rmsprop", Neural Networks for Machine Learning (2012).
+    RmsProp {
+        /// The learning rate.
+        rate: T,
+        /// What is kept of the mean square.
+        rho: T,
+        /// Added to the root, so that nothing is divided by 0.
+        eps: T,
+    },
+    /// Adam and AdamW: m ← beta1 · m + (1 − beta1) · g and v ← beta2 · v + (1 − beta2) · g², then
+    /// w ← w − rate · decay · w − (rate / bias1) · m / (√v / √bias2 + eps).
+    ///
+    /// Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015); Loshchilov and Hutter, "Decoupled Weight
+    /// Decay Regularization" (2019).
+    Adam(AdamStep<T>),
 }
 
-/// RMSProp: s ← rho · s + (1 − rho) · g², then w ← w − rate · g / (√s + eps).
-///
-/// Tieleman and Hinton, "Lecture 6.5: rmsprop", Neural Networks for Machine Learning (2012).
-pub fn rmsprop<T: Real>(w: &mut [T], g: &[T], s: &mut [T], rate: T, rho: T, eps: T) {
-    assert_eq!(w.len(), g.len());
-    assert_eq!(w.len(), s.len());
-    let rest = T::ONE - rho;
-    simd(
-        #[inline(always)]
-        || {
-            for ((w, &g), s) in w.iter_mut().zip(g).zip(s) {
-                *s = rho * *s + rest * (g * g);
-                *w -= rate * g / (s.sqrt() + eps);
-            }
-        },
-    );
-}
-
-/// The numbers of one [`adam`] step that are the same for all weights.
+/// The numbers of one step of Adam that are the same for all weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamStep<T> {
     /// The learning rate.
@@ -101,44 +97,183 @@ pub struct AdamStep<T> {
     pub decay: T,
 }
 
-/// Adam and AdamW: m ← beta1 · m + (1 − beta1) · g and v ← beta2 · v + (1 − beta2) · g², then
-/// w ← w − rate · decay · w − rate · (m / bias1) / (√(v / bias2) + eps).
-///
-/// Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015); Loshchilov and Hutter, "Decoupled Weight Decay
-/// Regularization" (2019).
-pub fn adam<T: Real>(w: &mut [T], g: &[T], m: &mut [T], v: &mut [T], step: AdamStep<T>) {
-    assert_eq!(w.len(), g.len());
-    assert_eq!(w.len(), m.len());
-    assert_eq!(w.len(), v.len());
-    let AdamStep { rate, beta1, beta2, eps, bias1, bias2, decay } = step;
-    let (rest1, rest2) = (T::ONE - beta1, T::ONE - beta2);
-    let shrink = rate * decay;
+impl<T: Real> Penalty<T> {
+    /// None.
+    pub const NONE: Self = Self { l1: T::ZERO, l2: T::ZERO };
+
+    /// The gradient with the penalty's.
+    #[inline(always)]
+    fn pull(self, g: T, w: T) -> T {
+        g + self.l2 * w + self.l1 * w.sign()
+    }
+}
+
+impl<T: Real> Update<T> {
+    /// Moves `w` by its gradient `g`. `memory` holds what the optimiser remembers of these weights: nothing for SGD,
+    /// in the first block v (momentum) or s (AdaGrad, RMSProp), or m and v (Adam).
+    ///
+    /// # Panics
+    /// If slices differ in length.
+    pub fn apply(&self, w: &mut [T], g: &[T], memory: [&mut [T]; 2]) {
+        match self.penalty {
+            penalty if penalty == Penalty::NONE => self.walk(w, g, memory, |g, _| g),
+            penalty => self.walk(w, g, memory, |g, w| penalty.pull(g, w)),
+        }
+    }
+
+    #[inline(always)]
+    fn walk(&self, w: &mut [T], g: &[T], memory: [&mut [T]; 2], pull: impl Fn(T, T) -> T) {
+        match self.rule {
+            Rule::Sgd { rate } => each(w, g, [], |w, g, []| *w -= rate * pull(g, *w)),
+            Rule::Momentum { rate, mu, nesterov } => each(w, g, first(memory), |w, g, [v]| {
+                let g = pull(g, *w);
+                *v = mu * *v + g;
+                *w -= rate * if nesterov { g + mu * *v } else { *v };
+            }),
+            Rule::AdaGrad { rate, eps } => each(w, g, first(memory), |w, g, [s]| {
+                let g = pull(g, *w);
+                *s += g * g;
+                *w -= rate * g / (s.sqrt() + eps);
+            }),
+            Rule::RmsProp { rate, rho, eps } => {
+                let rest = T::ONE - rho;
+                each(w, g, first(memory), |w, g, [s]| {
+                    let g = pull(g, *w);
+                    *s = rho * *s + rest * (g * g);
+                    *w -= rate * g / (s.sqrt() + eps);
+                });
+            }
+            Rule::Adam(AdamStep { rate, beta1, beta2, eps, bias1, bias2, decay }) => {
+                let (rest1, rest2) = (T::ONE - beta1, T::ONE - beta2);
+                let (shrink, stride, root) = (rate * decay, rate / bias1, T::ONE / bias2.sqrt());
+                each(w, g, memory, |w, g, [m, v]| {
+                    let g = pull(g, *w);
+                    *m = beta1 * *m + rest1 * g;
+                    *v = beta2 * *v + rest2 * (g * g);
+                    *w = *w - shrink * *w - stride * (*m / (v.sqrt() * root + eps));
+                });
+            }
+        }
+    }
+
+    /// How many blocks of memory the rule has.
+    pub fn blocks(&self) -> usize {
+        match self.rule {
+            Rule::Sgd { .. } => 0,
+            Rule::Momentum { .. } | Rule::AdaGrad { .. } | Rule::RmsProp { .. } => 1,
+            Rule::Adam(_) => 2,
+        }
+    }
+
+    /// With `w` of the shape of a gradient a · b: the share of `w` that stays, and the factor of the gradient, if the
+    /// update is nothing else.
+    fn as_product(&self) -> Option<(T, T)> {
+        match self.rule {
+            Rule::Sgd { rate } if self.penalty.l1 == T::ZERO => Some((T::ONE - rate * self.penalty.l2, -rate)),
+            _ => None,
+        }
+    }
+}
+
+fn first<T>([first, _]: [&mut [T]; 2]) -> [&mut [T]; 1] {
+    [first]
+}
+
+/// Calls `f` for each weight with its gradient and its numbers in `memory`.
+#[inline(always)]
+fn each<T: Real, const N: usize>(w: &mut [T], g: &[T], memory: [&mut [T]; N], f: impl Fn(&mut T, T, [&mut T; N])) {
+    let len = w.len();
+    assert!(g.len() == len && memory.iter().all(|m| m.len() == len), "blocks of one length");
     simd(
         #[inline(always)]
         || {
-            for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
-                *m = beta1 * *m + rest1 * g;
-                *v = beta2 * *v + rest2 * (g * g);
-                let direction = (*m / bias1) / ((*v / bias2).sqrt() + eps);
-                *w = *w - shrink * *w - rate * direction;
+            let mut memory = memory.map(|block| &mut block[..len]);
+            let g = &g[..len];
+            for i in 0..len {
+                f(&mut w[i], g[i], memory.each_mut().map(|block| &mut block[i]));
             }
         },
     );
 }
 
-/// The gradient of a penalty on the weights, added to `g`: g ← g + l2 · w + l1 · sign w.
+/// Weights and memory, to be changed where a piece of their gradient is known.
+struct Beside<T> {
+    w: Shared<T>,
+    memory: [(Shared<T>, usize); 2],
+    len: usize,
+}
+
+impl<T: Real> Beside<T> {
+    fn new(w: &mut [T], memory: [&mut [T]; 2]) -> Self {
+        let len = w.len();
+        Self { w: Shared(w.as_mut_ptr()), memory: memory.map(|m| (Shared(m.as_mut_ptr()), m.len())), len }
+    }
+
+    /// Moves the weights from `start` on by their gradient.
+    ///
+    /// # Safety
+    /// What `new` was given is still borrowed, and nobody else uses these weights and their memory.
+    unsafe fn apply(&self, update: &Update<T>, start: usize, g: &[T]) {
+        assert!(start + g.len() <= self.len);
+        // SAFETY: the range was checked; the rest is the caller's promise.
+        let cut = |p: Shared<T>, len| unsafe { std::slice::from_raw_parts_mut(p.at(start.min(len)), g.len().min(len)) };
+        let memory = self.memory.map(|(block, len)| {
+            assert!(len == 0 || len == self.len, "blocks of one length");
+            cut(block, len)
+        });
+        update.apply(cut(self.w, self.len), g, memory);
+    }
+}
+
+/// Weights that one thread moves at a time.
+const SHARE: usize = 1 << 15;
+
+/// [`Update::apply`] to many weights, by several threads.
 ///
-/// It belongs to the penalty ½ l2 Σ w² + l1 Σ |w|.
-pub fn penalty<T: Real>(g: &mut [T], w: &[T], l1: T, l2: T) {
-    assert_eq!(g.len(), w.len());
-    simd(
-        #[inline(always)]
-        || {
-            for (g, &w) in g.iter_mut().zip(w) {
-                *g += l2 * w + l1 * w.sign();
-            }
-        },
-    );
+/// # Panics
+/// If slices differ in length.
+pub fn apply_shared<T: Real>(update: &Update<T>, w: &mut [T], g: &[T], memory: [&mut [T]; 2]) {
+    if w.len() <= SHARE {
+        return update.apply(w, g, memory);
+    }
+    assert_eq!(w.len(), g.len(), "blocks of one length");
+    let beside = Beside::new(w, memory);
+    for_each(g.len().div_ceil(SHARE), usize::MAX, &|_, number| {
+        let g = g.chunks(SHARE).nth(number).expect("as many chunks");
+        // SAFETY: chunks do not overlap, and all is borrowed for this call.
+        unsafe { beside.apply(update, number * SHARE, g) };
+    });
+}
+
+/// Moves the weights `w` `[m, n]` by the gradient a · b, for `a` `[m, k]` and `b` `[k, n]`.
+///
+/// Plain descent is one product, w ← keep · w − rate · a · b, and holds no gradient. Other rules are applied to each
+/// piece of the gradient while it is in the cache; `g` `[m, n]` holds it, and its content afterwards means nothing.
+/// `scratch` is that of the product, see [`crate::gemm_scratch`].
+///
+/// # Panics
+/// As [`gemm`], and if slices differ in length.
+pub fn gemm_update<T: Real>(
+    update: &Update<T>,
+    a: MatRef<'_, T>,
+    b: MatRef<'_, T>,
+    w: &mut [T],
+    memory: [&mut [T]; 2],
+    g: &mut [T],
+    scratch: &mut [T],
+) {
+    if let Some((keep, factor)) = update.as_product() {
+        return gemm(factor, a, b, keep, w, scratch);
+    }
+    let columns = b.cols();
+    let beside = Beside::new(w, memory);
+    gemm_then(T::ONE, a, b, T::ZERO, g, scratch, &|mut piece: Piece<'_, T>| {
+        let first = piece.columns().start;
+        for row in piece.rows() {
+            // SAFETY: the weights of a piece are nobody else's, and all is borrowed for this call.
+            unsafe { beside.apply(update, row * columns + first, piece.row(row)) };
+        }
+    });
 }
 
 /// Σ g², each square and each addition in `f64`, in eight interleaved sums that are added pairwise at the end.
@@ -178,6 +313,7 @@ pub fn scale<T: Real>(g: &mut [T], by: T) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gemm_scratch;
     use proptest::prelude::*;
 
     fn close(got: &[f32], expected: &[f64]) {
@@ -191,46 +327,54 @@ mod tests {
         x.iter().map(|&x| f64::from(x)).collect()
     }
 
+    /// One step without a penalty; returns weights and memory.
+    fn step<T: Real>(rule: Rule<T>, w: &[T], g: &[T], memory: [&[T]; 2]) -> (Vec<T>, [Vec<T>; 2]) {
+        let mut w = w.to_vec();
+        let mut memory = memory.map(<[T]>::to_vec);
+        Update { rule, penalty: Penalty::NONE }.apply(&mut w, g, memory.each_mut().map(Vec::as_mut_slice));
+        (w, memory)
+    }
+
     #[test]
     fn hand_numbers() {
-        let mut w = [1.0_f64];
-        sgd(&mut w, &[2.0], 0.25);
-        assert_eq!(w, [0.5]);
+        let one = |rule, w: f64, g, first: f64| {
+            let (w, [first, _]) = step(rule, &[w], &[g], [&[first], &[0.0]]);
+            (w[0], first[0])
+        };
+        assert_eq!(one(Rule::Sgd { rate: 0.25 }, 1.0, 2.0, 0.0), (0.5, 0.0));
+        let momentum = |nesterov| Rule::Momentum { rate: 0.25, mu: 0.5, nesterov };
+        assert_eq!(one(momentum(false), 1.0, 2.0, 4.0), (0.0, 4.0));
+        assert_eq!(one(momentum(true), 1.0, 2.0, 4.0), (0.0, 4.0));
+        assert_eq!(one(momentum(true), 1.0, 2.0, 0.0), (0.25, 2.0));
+        assert_eq!(one(Rule::AdaGrad { rate: 0.5, eps: 1.0 }, 1.0, 2.0, 5.0), (0.75, 9.0));
+        assert_eq!(one(Rule::RmsProp { rate: 0.5, rho: 0.5, eps: 0.0 }, 1.0, 2.0, 28.0), (0.75, 16.0));
 
-        let (mut w, mut v) = ([1.0_f64], [4.0]);
-        momentum(&mut w, &[2.0], &mut v, 0.25, 0.5, false);
-        assert_eq!((w, v), ([0.0], [4.0]));
-
-        let (mut w, mut v) = ([1.0_f64], [4.0]);
-        momentum(&mut w, &[2.0], &mut v, 0.25, 0.5, true);
-        assert_eq!((w, v), ([0.0], [4.0]));
-
-        let (mut w, mut v) = ([1.0_f64], [0.0]);
-        momentum(&mut w, &[2.0], &mut v, 0.25, 0.5, true);
-        assert_eq!((w, v), ([0.25], [2.0]));
-
-        let (mut w, mut s) = ([1.0_f64], [5.0]);
-        adagrad(&mut w, &[2.0], &mut s, 0.5, 1.0);
-        assert_eq!((w, s), ([0.75], [9.0]));
-
-        let (mut w, mut s) = ([1.0_f64], [28.0]);
-        rmsprop(&mut w, &[2.0], &mut s, 0.5, 0.5, 0.0);
-        assert_eq!((w, s), ([0.75], [16.0]));
-
-        let mut g = [1.0_f64, 1.0, 1.0];
-        penalty(&mut g, &[2.0, -4.0, 0.0], 0.5, 0.25);
-        assert_eq!(g, [2.0, -0.5, 1.0]);
+        let mut w = [2.0_f64, -4.0, 0.0];
+        let penalty = Penalty { l1: 0.5, l2: 0.25 };
+        Update { rule: Rule::Sgd { rate: 1.0 }, penalty }.apply(&mut w, &[1.0; 3], [&mut [], &mut []]);
+        assert_eq!(w, [0.0, -3.5, -1.0]);
     }
 
     #[test]
     fn the_first_adam_step_moves_by_the_rate() {
-        let step = AdamStep { rate: 0.1, beta1: 0.9, beta2: 0.999, eps: 0.0, bias1: 0.1, bias2: 0.001, decay: 0.0 };
-        let (mut w, mut m, mut v) = ([1.0_f64, 1.0], [0.0; 2], [0.0; 2]);
-        adam(&mut w, &[3.0, -0.01], &mut m, &mut v, step);
+        let numbers = AdamStep { rate: 0.1, beta1: 0.9, beta2: 0.999, eps: 0.0, bias1: 0.1, bias2: 0.001, decay: 0.0 };
+        let (w, _) = step(Rule::Adam(numbers), &[1.0_f64, 1.0], &[3.0, -0.01], [&[0.0; 2], &[0.0; 2]]);
         assert!((w[0] - 0.9).abs() < 1e-12 && (w[1] - 1.1).abs() < 1e-12, "{w:?}");
-        let mut w = [1.0_f64];
-        adam(&mut w, &[0.0], &mut [0.0], &mut [0.0], AdamStep { eps: 1e-8, decay: 0.5, ..step });
+        let numbers = AdamStep { eps: 1e-8, decay: 0.5, ..numbers };
+        let (w, _) = step(Rule::Adam(numbers), &[1.0_f64], &[0.0], [&[0.0], &[0.0]]);
         assert!((w[0] - 0.95).abs() < 1e-12, "{w:?}");
+    }
+
+    /// Every rule, with numbers of the usual size.
+    fn rules(nesterov: bool) -> [Rule<f32>; 5] {
+        let adam = AdamStep { rate: 0.1, beta1: 0.9, beta2: 0.99, eps: 0.01, bias1: 0.2, bias2: 0.1, decay: 0.5 };
+        [
+            Rule::Sgd { rate: 0.1 },
+            Rule::Momentum { rate: 0.1, mu: 0.9, nesterov },
+            Rule::AdaGrad { rate: 0.1, eps: 0.01 },
+            Rule::RmsProp { rate: 0.1, rho: 0.9, eps: 0.01 },
+            Rule::Adam(adam),
+        ]
     }
 
     proptest! {
@@ -243,33 +387,28 @@ mod tests {
             let (w, g, m, s) = (column(|r| r.0), column(|r| r.1), column(|r| r.2), column(|r| r.3));
             let (w64, g64, m64, s64) = (wide(&w), wide(&g), wide(&m), wide(&s));
             let each = |f: &dyn Fn(usize) -> f64| (0..rows.len()).map(f).collect::<Vec<_>>();
+            let [sgd, momentum, adagrad, rmsprop, adam] = rules(nesterov);
 
-            let mut out = w.clone();
-            sgd(&mut out, &g, 0.1);
+            let (out, _) = step(sgd, &w, &g, [&[], &[]]);
             close(&out, &each(&|i| w64[i] - 0.1 * g64[i]));
 
-            let (mut out, mut memory) = (w.clone(), m.clone());
-            momentum(&mut out, &g, &mut memory, 0.1, 0.9, nesterov);
+            let (out, [memory, _]) = step(momentum, &w, &g, [&m, &[]]);
             let velocity = each(&|i| 0.9 * m64[i] + g64[i]);
             close(&memory, &velocity);
             let direction = |i: usize| if nesterov { g64[i] + 0.9 * velocity[i] } else { velocity[i] };
             close(&out, &each(&|i| w64[i] - 0.1 * direction(i)));
 
-            let (mut out, mut memory) = (w.clone(), s.clone());
-            adagrad(&mut out, &g, &mut memory, 0.1, 0.01);
+            let (out, [memory, _]) = step(adagrad, &w, &g, [&s, &[]]);
             let total = each(&|i| s64[i] + g64[i] * g64[i]);
             close(&memory, &total);
             close(&out, &each(&|i| w64[i] - 0.1 * g64[i] / (total[i].sqrt() + 0.01)));
 
-            let (mut out, mut memory) = (w.clone(), s.clone());
-            rmsprop(&mut out, &g, &mut memory, 0.1, 0.9, 0.01);
+            let (out, [memory, _]) = step(rmsprop, &w, &g, [&s, &[]]);
             let mean = each(&|i| 0.9 * s64[i] + 0.1 * g64[i] * g64[i]);
             close(&memory, &mean);
             close(&out, &each(&|i| w64[i] - 0.1 * g64[i] / (mean[i].sqrt() + 0.01)));
 
-            let step = AdamStep { rate: 0.1, beta1: 0.9, beta2: 0.99, eps: 0.01, bias1: 0.2, bias2: 0.1, decay: 0.5 };
-            let (mut out, mut first, mut second) = (w.clone(), m.clone(), s.clone());
-            adam(&mut out, &g, &mut first, &mut second, step);
+            let (out, [first, second]) = step(adam, &w, &g, [&m, &s]);
             let m1 = each(&|i| 0.9 * m64[i] + 0.1 * g64[i]);
             let v1 = each(&|i| 0.99 * s64[i] + 0.01 * g64[i] * g64[i]);
             close(&first, &m1);
@@ -277,10 +416,11 @@ mod tests {
             let moved = |i: usize| w64[i] * 0.95 - 0.1 * (m1[i] / 0.2) / ((v1[i] / 0.1).sqrt() + 0.01);
             close(&out, &each(&moved));
 
-            let mut out = g.clone();
-            penalty(&mut out, &w, 0.3, 0.2);
+            let mut out = w.clone();
+            let penalty = Penalty { l1: 0.3, l2: 0.2 };
+            Update { rule: Rule::Sgd { rate: 1.0 }, penalty }.apply(&mut out, &g, [&mut [], &mut []]);
             let sign = |x: f64| if x == 0.0 { 0.0 } else { x.signum() };
-            close(&out, &each(&|i| g64[i] + 0.2 * w64[i] + 0.3 * sign(w64[i])));
+            close(&out, &each(&|i| w64[i] - (g64[i] + 0.2 * w64[i] + 0.3 * sign(w64[i]))));
 
             let mut out = g.clone();
             scale(&mut out, -0.5);
@@ -288,6 +428,45 @@ mod tests {
 
             let total: f64 = g64.iter().map(|g| g * g).sum();
             prop_assert!((norm_squared(&g) - total).abs() <= 1e-12 * total.max(1.0));
+        }
+    }
+
+    /// Numbers in [−1, 1) that do not repeat soon.
+    fn noise(len: usize, seed: usize) -> Vec<f32> {
+        (0..len).map(|i| ((i * 7919 + seed * 104_729) % 2003) as f32 / 1001.5 - 1.0).collect()
+    }
+
+    #[test]
+    fn an_update_in_a_product_is_the_update_after_it() {
+        for (m, k, n) in [(5, 3, 4), (100, 16, 10), (130, 64, 300), (784, 32, 64)] {
+            let (a, b, w) = (noise(k * m, 1), noise(k * n, 2), noise(m * n, 3));
+            let (a, b) = (MatRef::new(&a, k, m).transposed(), MatRef::new(&b, k, n));
+            let mut scratch = vec![0.0; gemm_scratch::<f32>(m, k, n)];
+            let mut g = vec![0.0; m * n];
+            gemm(1.0, a, b, 0.0, &mut g, &mut scratch);
+            for rule in rules(false) {
+                for penalty in [Penalty::NONE, Penalty { l1: 0.0, l2: 0.1 }, Penalty { l1: 0.1, l2: 0.1 }] {
+                    let update = Update { rule, penalty };
+                    let memory = [noise(m * n, 4), noise(m * n, 5)].map(|m| m.iter().map(|v| v.abs()).collect::<Vec<_>>());
+                    let run = |f: &mut dyn FnMut(&mut [f32], [&mut [f32]; 2])| {
+                        let (mut w, mut memory) = (w.clone(), memory.clone());
+                        let mut blocks = memory.each_mut().map(Vec::as_mut_slice);
+                        for unused in &mut blocks[update.blocks()..] {
+                            *unused = &mut [];
+                        }
+                        f(&mut w, blocks);
+                        (w, memory)
+                    };
+                    let (w1, memory1) = run(&mut |w, memory| update.apply(w, &g, memory));
+                    let (w2, memory2) = run(&mut |w, memory| apply_shared(&update, w, &g, memory));
+                    assert!(w1 == w2 && memory1 == memory2, "{update:?}");
+                    let mut room = vec![f32::NAN; m * n];
+                    let (w3, memory3) =
+                        run(&mut |w, memory| gemm_update(&update, a, b, w, memory, &mut room, &mut scratch));
+                    close(&w3, &wide(&w1));
+                    assert!(memory1 == memory3, "{update:?}");
+                }
+            }
         }
     }
 }

@@ -35,6 +35,12 @@ impl Matmul {
         let (_, n) = rows_and_cols(inputs[1], self.right_transposed);
         Sizes { stack: inputs[0].sizes().take(inputs[0].rank() - 2).product(), m, k, n }
     }
+
+    /// The two matrices of a product that is not stacked, as they are multiplied.
+    pub(crate) fn matrices<'a, T: Real>(self, shapes: &[Shape], a: &'a [T], b: &'a [T]) -> (MatRef<'a, T>, MatRef<'a, T>) {
+        let Sizes { m, k, n, .. } = self.sizes(shapes);
+        (matrix(a, m, k, self.left_transposed), matrix(b, k, n, self.right_transposed))
+    }
 }
 
 impl Rule for Matmul {

@@ -22,7 +22,8 @@ impl Draft {
         match &self.work {
             Work::Op(op) => [op.scratch::<f32>(shapes), op.scratch::<f64>(shapes)],
             Work::Fused(program) => [program.scratch(); 2],
-            Work::Copy => [0, 0],
+            Work::Descend { product, .. } => [product.scratch::<f32>(shapes), product.scratch::<f64>(shapes)],
+            Work::Copy | Work::Update(_) => [0, 0],
         }
     }
 
@@ -30,6 +31,9 @@ impl Draft {
         match &self.work {
             Work::Op(op) => op.cost(shapes, shape),
             Work::Fused(program) => program.instructions() as u64 * shape.len() as u64,
+            // What the optimiser does to each weight depends on its rule; a multiplication and an addition at least.
+            Work::Descend { product, .. } => product.cost(shapes, shape) + 2 * shape.len() as u64,
+            Work::Update(_) => 2 * shape.len() as u64,
             Work::Copy => 0,
         }
     }
@@ -49,9 +53,10 @@ pub(super) fn one_by_one(nodes: &Nodes, outputs: &[NodeId]) -> Vec<Draft> {
     drafts
 }
 
-/// Elementwise chains in one step, reshapes in none.
-pub(super) fn fused(nodes: &Nodes, outputs: &[NodeId]) -> Vec<Draft> {
-    let groups = Groups::find(nodes, outputs);
+/// Elementwise chains in one step, reshapes in none; `kept` are values that will be read though they are no outputs.
+pub(super) fn fused(nodes: &Nodes, outputs: &[NodeId], kept: &[NodeId]) -> Vec<Draft> {
+    let wanted = [outputs, kept].concat();
+    let groups = Groups::find(nodes, &wanted);
     let mut drafts = Vec::new();
     for id in (0..nodes.len()).map(NodeId::at) {
         match nodes.node(id).op {
@@ -68,7 +73,7 @@ pub(super) fn fused(nodes: &Nodes, outputs: &[NodeId]) -> Vec<Draft> {
         }
     }
     copy_outputs(nodes, outputs, &mut drafts, |id| nodes.holder(id));
-    drop_unread(nodes, outputs, drafts)
+    drop_unread(nodes, &wanted, drafts)
 }
 
 /// An output that is an input, a constant, or a value already put out is a copy.
@@ -84,10 +89,10 @@ fn copy_outputs(nodes: &Nodes, outputs: &[NodeId], drafts: &mut Vec<Draft>, hold
 }
 
 /// Broadcasts that every reader took into its own pass are not needed any more.
-fn drop_unread(nodes: &Nodes, outputs: &[NodeId], drafts: Vec<Draft>) -> Vec<Draft> {
+fn drop_unread(nodes: &Nodes, wanted: &[NodeId], drafts: Vec<Draft>) -> Vec<Draft> {
     let mut read = vec![false; nodes.len()];
-    for &output in outputs {
-        read[nodes.holder(output).index()] = true;
+    for &value in wanted {
+        read[nodes.holder(value).index()] = true;
     }
     let mut kept: Vec<Draft> = Vec::with_capacity(drafts.len());
     for draft in drafts.into_iter().rev() {

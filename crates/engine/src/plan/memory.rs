@@ -46,6 +46,9 @@ impl Layout<'_> {
 
     /// Where `draft` writes.
     pub(super) fn written(&self, draft: &Draft) -> Range<usize> {
+        if !writes_arena(draft) {
+            return 0..0;
+        }
         match (draft.copies_to, self.place(draft.writes)) {
             (Some(output), _) => self.outputs[output].clone(),
             (None, Place::Arena(range)) => range,
@@ -118,7 +121,8 @@ fn place_values(drafts: &[Draft], layout: &mut Layout<'_>) {
     let mut end = slots.start;
     let mut is_slot: HashMap<NodeId, Range<usize>> = HashMap::new();
     for (step, draft) in drafts.iter().enumerate() {
-        if matches!(draft.work, Work::Copy) {
+        if draft.copies_to.is_some() || !writes_arena(draft) {
+            give_back_read(layout, draft, step, &last_read, &mut is_slot, &mut slots);
             continue;
         }
         let len = layout.nodes.node(draft.writes).shape.len();
@@ -128,18 +132,40 @@ fn place_values(drafts: &[Draft], layout: &mut Layout<'_>) {
             place.insert(Place::Arena(range.start..range.start + len));
             is_slot.insert(draft.writes, range);
         }
-        if layout.reuse == Reuse::WhenDead {
-            for &read in &draft.reads {
-                let held = layout.holder(read);
-                if last_read[&held] == step
-                    && let Some(range) = is_slot.remove(&held)
-                {
-                    slots.give_back(range);
-                }
-            }
+        give_back_read(layout, draft, step, &last_read, &mut is_slot, &mut slots);
+        // A gradient that is held while its parameter moves is read by nobody.
+        if let (Work::Descend { .. }, Some(range)) = (&draft.work, is_slot.remove(&draft.writes)) {
+            slots.give_back(range);
         }
     }
     layout.size = end;
+}
+
+/// Whether a step has a value to put into the arena.
+fn writes_arena(draft: &Draft) -> bool {
+    !matches!(draft.work, Work::Update(_) | Work::Descend { plain: true, .. })
+}
+
+/// Frees the slots of values that no later step reads.
+fn give_back_read(
+    layout: &Layout<'_>,
+    draft: &Draft,
+    step: usize,
+    last_read: &HashMap<NodeId, usize>,
+    is_slot: &mut HashMap<NodeId, Range<usize>>,
+    slots: &mut Slots,
+) {
+    if layout.reuse == Reuse::Never {
+        return;
+    }
+    for &read in &draft.reads {
+        let held = layout.holder(read);
+        if last_read[&held] == step
+            && let Some(range) = is_slot.remove(&held)
+        {
+            slots.give_back(range);
+        }
+    }
 }
 
 /// The free gaps of the arena, in order; beyond `start` all is free.

@@ -1,7 +1,8 @@
 //! From a graph to a list of steps over one block of memory.
 //!
 //! `simplify` rewrites the live nodes, `lower` groups them into steps (with `fuse` for elementwise chains), `memory`
-//! gives each value a place, and `print` shows the result as a table. A transparent plan skips the first and the
+//! gives each value a place, and `print` shows the result as a table; in a plan for training, `update` puts the steps
+//! that move parameters among those that compute their gradients. A transparent plan skips the first and the
 //! grouping and never reuses memory: every value of the graph can be read after a run.
 
 mod fuse;
@@ -9,13 +10,14 @@ mod lower;
 mod memory;
 mod print;
 mod simplify;
+mod update;
 
 pub use fuse::Program;
 
 use crate::error::EngineError;
 use crate::expr::Expr;
 use crate::graph::{Graph, NodeId, Nodes};
-use crate::ops::{Op, Role};
+use crate::ops::{Matmul, Op, Role};
 use crate::shape::Shape;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -40,6 +42,17 @@ pub enum Work {
     Fused(Program),
     /// The value of the only operand, once more.
     Copy,
+    /// The parameter at this position moves by the gradient that is read.
+    Update(usize),
+    /// A parameter moves by a gradient that is a matrix product, computed in the same step.
+    Descend {
+        /// The product.
+        product: Matmul,
+        /// The position of the parameter.
+        segment: usize,
+        /// Whether the product is added to the parameter at once; else the gradient is held, piece by piece.
+        plain: bool,
+    },
 }
 
 /// One line of the plan.
@@ -78,6 +91,7 @@ pub struct Plan {
     pub(crate) steps: Vec<Step>,
     pub(crate) constants: Vec<(Range<usize>, f64)>,
     pub(crate) arena: usize,
+    /// Numbers of scratch for `f32` and for `f64`.
     pub(crate) scratch: [usize; 2],
     pub(crate) parameters: Vec<Segment>,
     pub(crate) inputs: Vec<Segment>,
@@ -97,7 +111,48 @@ impl Plan {
         graph.check_own("a plan", outputs)?;
         let ids: Vec<NodeId> = outputs.iter().map(|o| o.id()).collect();
         let simple = simplify::simplify(&graph.nodes(), &ids);
-        let drafts = lower::fused(&simple.nodes, &simple.outputs);
+        let drafts = lower::fused(&simple.nodes, &simple.outputs, &[]);
+        Ok(Self::assemble(&graph.nodes(), &simple, drafts, memory::Reuse::WhenDead))
+    }
+
+    /// Plans a step of training: `outputs` as in [`Plan::new`], and then each parameter of `updates` moves by the
+    /// gradient beside it. All outputs are known before the first parameter moves; gradients that are outputs too are
+    /// held to the end, others only until their parameter has moved.
+    ///
+    /// With `plain`, a parameter moves by its gradient times a number and nothing else (plain descent, perhaps with a
+    /// penalty on squares), so that a gradient that is a matrix product is added to the parameter directly and needs
+    /// no memory. [`crate::Session::train`] runs the plan.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    ///
+    /// # Panics
+    /// If the first of a pair is no parameter, or has another shape than its gradient.
+    pub fn training(
+        graph: &Graph,
+        outputs: &[Expr<'_>],
+        updates: &[(Expr<'_>, Expr<'_>)],
+        plain: bool,
+    ) -> Result<Self, EngineError> {
+        let (parameters, gradients): (Vec<Expr<'_>>, Vec<Expr<'_>>) = updates.iter().copied().unzip();
+        graph.check_own("a plan", &[outputs, &parameters, &gradients].concat())?;
+        let ids: Vec<NodeId> = outputs.iter().chain(&gradients).map(|o| o.id()).collect();
+        let mut simple = simplify::simplify(&graph.nodes(), &ids);
+        let mut gradients = simple.outputs.split_off(outputs.len());
+        for gradient in &mut gradients {
+            *gradient = simple.apart_from_parameters(*gradient);
+        }
+        let (nodes, outputs) = (&simple.nodes, &simple.outputs);
+        let known: Vec<NodeId> = graph.nodes().leaves(Role::Parameter).collect();
+        let places: Vec<NodeId> = nodes.leaves(Role::Parameter).collect();
+        let update = |(parameter, &gradient): (&Expr<'_>, &NodeId)| {
+            let segment = known.iter().position(|&id| id == parameter.id()).expect("only parameters are updated");
+            assert_eq!(parameter.shape(), nodes.node(gradient).shape, "a gradient has its parameter's shape");
+            update::Update { segment, parameter: places[segment], gradient }
+        };
+        let updates: Vec<update::Update> = parameters.iter().zip(&gradients).map(update).collect();
+        let drafts = lower::fused(nodes, outputs, &gradients);
+        let drafts = update::schedule(nodes, outputs, &updates, plain, drafts);
         Ok(Self::assemble(&graph.nodes(), &simple, drafts, memory::Reuse::WhenDead))
     }
 
@@ -180,6 +235,11 @@ impl Plan {
     /// Floating-point operations of one run.
     pub fn cost(&self) -> u64 {
         self.steps.iter().map(|s| s.cost).sum()
+    }
+
+    /// The position of the first step that moves a parameter.
+    pub(crate) fn first_update(&self) -> Option<usize> {
+        self.steps.iter().position(|step| matches!(step.work, Work::Update(_) | Work::Descend { .. }))
     }
 
     /// How many numbers the arena holds.

@@ -32,8 +32,18 @@ impl fmt::Display for Plan {
                     Work::Op(op) => op.name().to_owned(),
                     Work::Fused(program) => program.names(),
                     Work::Copy => "copy".to_owned(),
+                    Work::Update(_) => "update".to_owned(),
+                    Work::Descend { product, .. } => format!("{} → update", product.name()),
                 };
-                let to = format!("@{}", step.write.start);
+                let to = match step.work {
+                    Work::Update(segment) | Work::Descend { segment, plain: true, .. } => {
+                        self.parameters[segment].name.clone()
+                    }
+                    Work::Descend { segment, .. } => {
+                        format!("{}, @{}", self.parameters[segment].name, step.write.start)
+                    }
+                    _ => format!("@{}", step.write.start),
+                };
                 [work, self.reads(i), to, step.shape.to_string(), step.cost.to_string(), self.labels[i].clone()]
             })
             .collect();

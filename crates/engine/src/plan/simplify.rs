@@ -4,7 +4,7 @@
 //! stays, since 0 · ∞ is not 0.
 
 use crate::graph::{NodeId, Nodes};
-use crate::ops::{Binary, Layout, Leaf, Op, Unary};
+use crate::ops::{Binary, Layout, Leaf, Op, Role, Unary};
 use crate::shape::Shape;
 use std::collections::HashMap;
 use std::panic::Location;
@@ -16,6 +16,21 @@ pub(super) struct Simplified {
     pub(super) outputs: Vec<NodeId>,
     /// The node of the first graph that each node stands for.
     pub(super) origin: Vec<NodeId>,
+}
+
+impl Simplified {
+    /// `value`, or a copy of it if it is a parameter: what moves by it must not see it move.
+    pub(super) fn apart_from_parameters(&mut self, value: NodeId) -> NodeId {
+        let held = *self.nodes.node(self.nodes.holder(value));
+        if held.op != Op::Leaf(Leaf::Input(Role::Parameter)) {
+            return value;
+        }
+        let shape = self.nodes.node(value).shape;
+        let one = self.nodes.leaf(Leaf::Constant(1.0), shape, held.at);
+        let copy = self.nodes.push(Op::Binary(Binary::Mul), &[value, one], held.at);
+        self.origin.resize(self.nodes.len(), self.origin[value.index()]);
+        copy
+    }
 }
 
 /// The nodes that the outputs need, as they are. Inputs and parameters stay in any case: they have places of their own.

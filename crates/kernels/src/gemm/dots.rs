@@ -4,9 +4,9 @@
 //! would have to be transposed first, which costs more than a few rows earn back; here vectors run along `k` instead,
 //! a small block of scalar products at a time, and each one's lanes are added at its end.
 
-use super::MatRef;
 use super::machine::Job;
-use super::micro::multiply_add;
+use super::tile::multiply_add;
+use super::{MatRef, Piece};
 use crate::Real;
 use pulp::Simd;
 use std::array::from_fn;
@@ -18,18 +18,15 @@ pub(super) const MAX_ROWS: usize = 32;
 pub(super) const MIN_DEPTH: usize = 64;
 
 /// Columns that are computed together.
-pub(super) const COLUMNS: usize = 8;
+const COLUMNS: usize = 8;
 
-/// Some columns of `c ← alpha · a · b + beta · c`.
+/// A piece of `c ← alpha · a · b + beta · c`.
 pub(super) struct Dots<'x, 'c, T> {
     /// Row-major.
     pub(super) a: MatRef<'x, T>,
     /// The transpose of a row-major matrix.
     pub(super) b: MatRef<'x, T>,
-    /// The first column of `b` to multiply.
-    pub(super) first: usize,
-    /// The columns of `c` from `first` on, one slice a row.
-    pub(super) c: &'x mut [&'c mut [T]],
+    pub(super) piece: &'x mut Piece<'c, T>,
     pub(super) alpha: T,
     pub(super) beta: T,
 }
@@ -37,19 +34,20 @@ pub(super) struct Dots<'x, 'c, T> {
 impl<T: Real> Job for Dots<'_, '_, T> {
     #[inline(always)]
     fn run<S: Simd, const FUSED: bool>(mut self, simd: S) {
-        let columns = self.c[0].len();
-        let mut column = 0;
-        if self.c.len() == 1 {
-            while column + COLUMNS <= columns {
-                self.tile::<S, FUSED, 1, COLUMNS>(simd, 0, column);
+        let columns = self.piece.columns();
+        let mut column = columns.start;
+        if self.piece.rows().len() == 1 {
+            let row = self.piece.rows().start;
+            while column + COLUMNS <= columns.end {
+                self.tile::<S, FUSED, 1, COLUMNS>(simd, row, column);
                 column += COLUMNS;
             }
         }
-        while column + 4 <= columns {
+        while column + 4 <= columns.end {
             self.column_of_tiles::<S, FUSED, 4>(simd, column);
             column += 4;
         }
-        while column < columns {
+        while column < columns.end {
             self.column_of_tiles::<S, FUSED, 1>(simd, column);
             column += 1;
         }
@@ -60,9 +58,10 @@ impl<T: Real> Dots<'_, '_, T> {
     /// All rows of `WIDE` columns; the columns stay in the first-level cache.
     #[inline(always)]
     fn column_of_tiles<S: Simd, const FUSED: bool, const WIDE: usize>(&mut self, simd: S, column: usize) {
-        let mut row = 0;
-        while row < self.c.len() {
-            let rows = (self.c.len() - row).min(4);
+        let end = self.piece.rows().end;
+        let mut row = self.piece.rows().start;
+        while row < end {
+            let rows = (end - row).min(4);
             match rows {
                 1 => self.tile::<S, FUSED, 1, WIDE>(simd, row, column),
                 2 => self.tile::<S, FUSED, 2, WIDE>(simd, row, column),
@@ -84,7 +83,7 @@ impl<T: Real> Dots<'_, '_, T> {
         let k = self.a.cols;
         let lanes = T::lanes::<S>();
         let a: [&[T]; HIGH] = from_fn(|i| &self.a.data[(row + i) * k..][..k]);
-        let b: [&[T]; WIDE] = from_fn(|j| &self.b.data[(self.first + column + j) * k..][..k]);
+        let b: [&[T]; WIDE] = from_fn(|j| &self.b.data[(column + j) * k..][..k]);
         let a_vectors: [&[T::Vector<S>]; HIGH] = from_fn(|i| T::vectors::<S>(a[i]));
         let b_vectors: [&[T::Vector<S>]; WIDE] = from_fn(|j| T::vectors::<S>(b[j]));
         let mut sums = [[T::splat(simd, T::ZERO); WIDE]; HIGH];
@@ -103,7 +102,7 @@ impl<T: Real> Dots<'_, '_, T> {
                 for p in k / lanes * lanes..k {
                     total += a[i][p] * b[j][p];
                 }
-                let out = &mut self.c[row + i][column + j];
+                let out = self.piece.at(row + i, column + j);
                 let scaled = self.alpha * total;
                 *out = if self.beta == T::ZERO { scaled } else { scaled + self.beta * *out };
             }

@@ -1,16 +1,18 @@
-//! The loops around the tiles: blocks of `k`, blocks of columns, and the pieces that threads take.
+//! The loops around the tiles.
 //!
-//! The three steps for each block (pack `a`, pack `b`, multiply) are cut into pieces by shape alone and shared with
-//! `rayon::join`, halving until a piece is not worth sharing. No sum over `k` is cut, so every number is computed in
-//! the same way whoever computes it.
+//! `c` is cut into pieces by shape alone, and threads claim them. All of `a` is packed first, once, by bands; then
+//! whoever has a piece packs the panels of `b` that it reads, block of `k` after block, and multiplies. No sum over
+//! `k` is cut between pieces, so every number is computed in the same way whoever computes it.
+#![expect(unsafe_code, reason = "pieces of `c` are columns of rows that others write too, and tiles take addresses")]
 
-use super::MatRef;
-use super::dots::{self, Dots};
-use super::machine::{MAX_ROWS, Machine};
-use super::micro::{Band, Left, Right};
-use super::pack;
-use super::plan::{COLUMN_SPLIT_ROWS, Plan};
+use super::dots::Dots;
+use super::machine::{Job, Machine};
+use super::plan::Plan;
+use super::tile::Tile;
+use super::{After, MatRef, Piece, pack};
 use crate::Real;
+use crate::team::{self, Shared};
+use pulp::Simd;
 use std::ops::Range;
 
 /// One product under way.
@@ -23,188 +25,206 @@ pub(super) struct Product<'x, T> {
     pub(super) beta: T,
 }
 
-/// The part of a product that is computed between two synchronisations: some steps of `k`, some columns.
-struct Block<'x, T> {
-    product: &'x Product<'x, T>,
-    depth: Range<usize>,
-    columns: Range<usize>,
-    /// Packed `a`, empty if it is read in place.
-    left: &'x [T],
-    /// Packed `b`, empty if it is read in place.
-    right: &'x [T],
-    /// The copy of the last rows of the last panel of `b`.
-    edge: &'x [T],
-}
-
 impl<T: Real> Product<'_, T> {
-    /// All blocks, one after the other.
-    pub(super) fn run(&self, c: &mut [T], scratch: &mut [T]) {
-        let plan = &self.plan;
-        if plan.as_dots(&self.a, &self.b) {
-            return self.run_dots(c);
+    /// Computes all of `c`, and calls `after` for each piece as soon as it is done.
+    pub(super) fn run(&self, c: &mut [T], scratch: &mut [T], after: &After<'_, T>) {
+        let Self { plan, a, b, .. } = self;
+        let as_dots = plan.as_dots(a, b);
+        let (left, right) = scratch.split_at_mut(plan.left_len());
+        let packs_left = !as_dots && plan.packs_left(a);
+        if packs_left {
+            // Copying a number takes about as long as a few multiplications.
+            let workers = if plan.pieces() > 1 { usize::MAX } else { 1 };
+            team::for_each_chunk(left, plan.band_len(), workers, &|_, band, out| self.pack_left(band, out));
         }
-        let (left, rest) = scratch.split_at_mut(plan.left_len());
-        let (right, edge) = rest.split_at_mut(plan.right_len());
-        let edge = &mut edge[..plan.edge_len()];
-        let packs_left = plan.packs_left(&self.a);
-        let packs_right = plan.packs_right(&self.b);
-        if !packs_right {
-            pack::right(self.b, plan.edge..plan.k, plan.last..plan.n, plan.last_width, edge);
-        }
-        let columns = if packs_right { plan.columns } else { plan.n };
-        for depth in blocks(0..plan.k, plan.depth) {
-            if packs_left {
-                self.pack_left(&depth, left);
+        let left = packs_left.then_some(&*left);
+        let room = plan.right_len();
+        let workers = right.len().checked_div(room).unwrap_or(1);
+        let (c, right) = (Shared(c.as_mut_ptr()), Shared(right.as_mut_ptr()));
+        let across = plan.n.div_ceil(plan.piece_columns);
+        team::for_each(plan.pieces(), workers, &|worker, number| {
+            let from = (number / across * plan.piece_rows, number % across * plan.piece_columns);
+            let rows = from.0..(from.0 + plan.piece_rows).min(plan.m);
+            let columns = from.1..(from.1 + plan.piece_columns).min(plan.n);
+            // SAFETY: each worker has `room` numbers of scratch of its own.
+            let right = unsafe { std::slice::from_raw_parts_mut(right.at(worker * room), room) };
+            // SAFETY: `c` is `[m, n]`, and no other piece has these columns of these rows.
+            let mut piece = unsafe { Piece::new(c, plan.n, rows, columns, worker) };
+            if as_dots {
+                self.dots(&mut piece);
+            } else {
+                self.piece(&mut piece, left, right);
             }
-            for columns in blocks(0..plan.n, columns) {
-                if packs_right {
-                    self.pack_right(&depth, &columns, right);
-                }
-                let block = Block {
-                    product: self,
-                    depth: depth.clone(),
-                    columns,
-                    left: if packs_left { left } else { &[] },
-                    right: if packs_right { right } else { &[] },
-                    edge,
-                };
-                block.run(c);
-            }
-        }
-    }
-
-    /// All of a product of few rows with a transposed matrix.
-    fn run_dots(&self, c: &mut [T]) {
-        let Self { machine, plan, alpha, a, b, beta } = *self;
-        let grain = plan.grain(plan.m * plan.k * dots::COLUMNS);
-        share_columns(row_slices(c, plan.n, &(0..plan.n)), plan.m, dots::COLUMNS, 0, grain, &|first, c| {
-            machine.run(Dots { a, b, first, c, alpha, beta });
+            after(piece);
         });
     }
 
-    fn pack_left(&self, depth: &Range<usize>, left: &mut [T]) {
-        let plan = &self.plan;
-        let left = &mut left[..plan.m * depth.len()];
-        // Copying a number takes about as long as a few multiplications.
-        let grain = plan.grain(plan.rows * depth.len() * 8);
-        share(left, plan.rows * depth.len(), 0, grain, &|band, out| {
-            let from = band * plan.rows;
-            pack::left(self.a, from..(from + plan.rows).min(plan.m), depth.clone(), out);
-        });
+    fn dots(&self, piece: &mut Piece<'_, T>) {
+        let Self { machine, alpha, a, b, beta, .. } = *self;
+        machine.run(Dots { a, b, piece, alpha, beta });
     }
 
+    fn pack_left(&self, band: usize, out: &mut [T]) {
+        let plan = &self.plan;
+        let rows = band * plan.rows..((band + 1) * plan.rows).min(plan.m);
+        pack::left(self.a, rows, 0..plan.k, out);
+    }
+
+    /// Packs the panels of these columns that are not read in place, for some steps of `k`.
     fn pack_right(&self, depth: &Range<usize>, columns: &Range<usize>, right: &mut [T]) {
         let plan = &self.plan;
-        let to = if columns.end == plan.n { plan.last + plan.last_width } else { columns.end };
-        let len = (to - columns.start) * depth.len();
-        let grain = plan.grain(plan.width * depth.len() * 8);
-        share(&mut right[..len], plan.width * depth.len(), 0, grain, &|panel, out| {
-            let from = columns.start + panel * plan.width;
-            let to = (from + plan.width).min(columns.end);
-            pack::right(self.b, depth.clone(), from..to, out.len() / depth.len(), out);
-        });
-    }
-}
-
-impl<T: Real> Block<'_, T> {
-    fn run(&self, c: &mut [T]) {
-        let plan = &self.product.plan;
-        if plan.by_columns() {
-            let grain = plan.grain(plan.m * plan.width * self.depth.len());
-            let rows = row_slices(c, plan.n, &self.columns);
-            share_columns(rows, plan.m, plan.width, 0, grain, &|first, c| {
-                for (band, c) in c.chunks_mut(plan.rows).enumerate() {
-                    self.band(band, first, c);
-                }
-            });
-        } else {
-            let grain = plan.grain(plan.rows * self.columns.len() * self.depth.len());
-            share(c, plan.rows * plan.n, 0, grain, &|band, c| {
-                let count = c.len() / plan.n;
-                let mut rows: [&mut [T]; MAX_ROWS] = row_slices(c, plan.n, &self.columns);
-                self.band(band, 0, &mut rows[..count]);
-            });
-        }
-    }
-
-    /// One band; `c` holds its rows from `first` columns after the start of the block.
-    fn band(&self, band: usize, first: usize, c: &mut [&mut [T]]) {
-        let Product { machine, plan, alpha, a, b, beta } = self.product;
-        let depth = self.depth.len();
-        let row = band * plan.rows;
-        let left = if !self.left.is_empty() {
-            Left::Columns { data: &self.left[row * depth..][..c.len() * depth], stride: c.len() }
-        } else if plan.by_rows(a) {
-            Left::Rows { data: &a.data[row * a.row_stride + self.depth.start..], stride: a.row_stride }
-        } else {
-            Left::Columns { data: &a.data[self.depth.start * a.col_stride + row..], stride: a.col_stride }
-        };
-        let right = if self.right.is_empty() {
-            let whole = plan.edge.clamp(self.depth.start, self.depth.end) - self.depth.start;
-            let skipped = self.depth.start.saturating_sub(plan.edge);
-            Right::InPlace {
-                data: &b.data[self.depth.start * plan.n..],
-                stride: plan.n,
-                whole,
-                edge: &self.edge[skipped * plan.last_width..],
+        let mut at = columns.start;
+        while at < columns.end {
+            let width = plan.width(plan.panel(columns.end - at));
+            let panel = at..(at + width).min(columns.end);
+            if self.is_packed(&panel, width) {
+                let out = &mut right[(at - columns.start) * depth.len()..][..width * depth.len()];
+                pack::right(self.b, depth.clone(), panel, width, out);
             }
-        } else {
-            Right::Packed(self.right)
-        };
-        let beta = if self.depth.start == 0 { *beta } else { T::ONE };
-        // In place, the block of columns is the whole row.
-        machine.run(Band { left, right, depth, width: plan.width, first, c, alpha: *alpha, beta });
-    }
-}
-
-/// `range` in pieces of `size`, the last one shorter.
-fn blocks(range: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
-    range.clone().step_by(size).map(move |from| from..(from + size).min(range.end))
-}
-
-/// Calls `f(index, piece)` for every piece of `size` numbers of `data`, on several threads where there are more than
-/// `grain` pieces.
-fn share<T: Real>(data: &mut [T], size: usize, first: usize, grain: usize, f: &(impl Fn(usize, &mut [T]) + Sync)) {
-    let pieces = data.len().div_ceil(size);
-    if pieces <= grain.max(1) || rayon::current_num_threads() == 1 {
-        for (i, piece) in data.chunks_mut(size).enumerate() {
-            f(first + i, piece);
+            at += width;
         }
-        return;
     }
-    let middle = pieces / 2;
-    let (left, right) = data.split_at_mut(middle * size);
-    rayon::join(|| share(left, size, first, grain, f), || share(right, size, first + middle, grain, f));
+
+    /// Whether a panel is read from the packed copy; one that sticks out of `b` must be.
+    fn is_packed(&self, panel: &Range<usize>, width: usize) -> bool {
+        panel.len() < width || self.plan.packs_right(&self.b)
+    }
+
+    fn piece(&self, piece: &mut Piece<'_, T>, left: Option<&[T]>, right: &mut [T]) {
+        let plan = &self.plan;
+        let mut start = 0;
+        while start < plan.k {
+            let depth = start..(start + plan.depth).min(plan.k);
+            self.pack_right(&depth, &piece.columns, right);
+            let beta = if start == 0 { self.beta } else { T::ONE };
+            start = depth.end;
+            self.machine.run(Block { product: self, depth, piece, left, right, beta });
+        }
+    }
 }
 
-/// The columns `columns` of each row of `c`; empty slices after the last row.
-fn row_slices<'c, T, const N: usize>(c: &'c mut [T], n: usize, columns: &Range<usize>) -> [&'c mut [T]; N] {
-    let mut rows = c.chunks_exact_mut(n);
-    std::array::from_fn(|_| rows.next().map_or(&mut [][..], |row| &mut row[columns.clone()]))
+/// The part of a piece for some steps of `k`.
+struct Block<'x, 'c, T> {
+    product: &'x Product<'x, T>,
+    depth: Range<usize>,
+    piece: &'x mut Piece<'c, T>,
+    /// All of packed `a`, if it is not read in place.
+    left: Option<&'x [T]>,
+    /// The packed panels.
+    right: &'x [T],
+    beta: T,
 }
 
-/// Calls `f(first, columns)` for ranges of the columns of the first `m` rows, cut at multiples of `width`, on several
-/// threads where there are more than `grain` such pieces; `first` counts from the start of the slices given here.
-fn share_columns<T: Real>(
-    mut rows: [&mut [T]; COLUMN_SPLIT_ROWS],
-    m: usize,
-    width: usize,
-    first: usize,
-    grain: usize,
-    f: &(impl Fn(usize, &mut [&mut [T]]) + Sync),
+/// Where a band of `a` lies for some steps of `k`.
+struct Left<'x, T> {
+    data: &'x [T],
+    row: usize,
+    step: usize,
+}
+
+impl<T: Real> Job for Block<'_, '_, T> {
+    #[inline(always)]
+    fn run<S: Simd, const FUSED: bool>(self, simd: S) {
+        let plan = &self.product.plan;
+        let columns = self.piece.columns.clone();
+        let mut at = columns.start;
+        // A panel of `b` stays in the first-level cache while the bands of `a` pass by.
+        while at < columns.end {
+            let vectors = plan.panel(columns.end - at);
+            let width = plan.width(vectors);
+            for row in self.piece.rows.clone().step_by(plan.rows) {
+                let rows = row..(row + plan.rows).min(plan.m);
+                self.tile::<S, FUSED>(simd, rows, at..(at + width).min(columns.end), vectors);
+            }
+            at += width;
+        }
+    }
+}
+
+impl<'x, T: Real> Block<'x, '_, T> {
+    fn left(&self, rows: &Range<usize>) -> Left<'x, T> {
+        let Product { plan, a, .. } = self.product;
+        if let Some(packed) = self.left {
+            let lead = pack::lead(rows.len());
+            let band = &packed[rows.start / plan.rows * plan.band_len()..];
+            return Left { data: &band[self.depth.start * lead..self.depth.end * lead], row: 1, step: lead };
+        }
+        let first = rows.start * a.row_stride + self.depth.start * a.col_stride;
+        let last = (rows.end - 1) * a.row_stride + (self.depth.end - 1) * a.col_stride;
+        Left { data: &a.data[first..=last], row: a.row_stride, step: a.col_stride }
+    }
+
+    /// A panel of `b`, and the distance from a step to the next.
+    fn right(&self, columns: &Range<usize>, width: usize) -> (&'x [T], usize) {
+        let Product { b, .. } = self.product;
+        let depth = self.depth.len();
+        if self.product.is_packed(columns, width) {
+            return (&self.right[(columns.start - self.piece.columns.start) * depth..][..width * depth], width);
+        }
+        let first = self.depth.start * b.row_stride + columns.start;
+        (&b.data[first..first + (depth - 1) * b.row_stride + width], b.row_stride)
+    }
+
+    #[inline(always)]
+    fn tile<S: Simd, const FUSED: bool>(&self, simd: S, rows: Range<usize>, columns: Range<usize>, vectors: usize) {
+        let product = self.product;
+        let Left { data: a, row: a_row, step: a_step } = self.left(&rows);
+        let (b, b_step) = self.right(&columns, product.plan.width(vectors));
+        let (c, c_row) = self.piece.address(rows.start, columns.start);
+        let tile = Tile {
+            a: a.as_ptr(),
+            a_row,
+            a_step,
+            b: b.as_ptr(),
+            b_step,
+            depth: self.depth.len(),
+            c,
+            c_row,
+            columns: columns.len(),
+            alpha: product.alpha,
+            beta: self.beta,
+        };
+        // SAFETY: `left` and `right` cut slices that hold all steps of these rows and of whole vectors of these
+        // columns, and the rows and columns of `c` are this piece's own.
+        unsafe {
+            if a_row == 1 {
+                by_shape::<T, S, FUSED, true>(simd, tile, rows.len(), vectors);
+            } else {
+                by_shape::<T, S, FUSED, false>(simd, tile, rows.len(), vectors);
+            }
+        }
+    }
+}
+
+/// Picks the tile of this many rows and vectors; [`Machine::vectors`] says which there are.
+///
+/// # Safety
+/// As [`Tile::run`].
+#[inline(always)]
+unsafe fn by_shape<T: Real, S: Simd, const FUSED: bool, const UNIT: bool>(
+    simd: S,
+    tile: Tile<T>,
+    rows: usize,
+    vectors: usize,
 ) {
-    let pieces = rows[0].len().div_ceil(width);
-    if pieces <= grain.max(1) || rayon::current_num_threads() == 1 {
-        f(first, &mut rows[..m]);
-        return;
+    macro_rules! tiles {
+        ($($($rows:literal)* : $vectors:tt;)*) => {
+            match rows {
+                $($($rows => tiles!(@ $rows $vectors),)*)*
+                _ => unreachable!("a tile of {rows} rows"),
+            }
+        };
+        (@ $rows:literal ($($vectors:literal)*)) => {
+            match vectors {
+                // SAFETY: by the caller's promise.
+                $($vectors => unsafe { tile.run::<S, FUSED, $rows, $vectors, UNIT>(simd) },)*
+                _ => unreachable!("a tile of {rows} rows and {vectors} vectors"),
+            }
+        };
     }
-    let middle = pieces / 2 * width;
-    let mut right: [&mut [T]; COLUMN_SPLIT_ROWS] = std::array::from_fn(|_| &mut [][..]);
-    for (left, right) in rows.iter_mut().zip(&mut right).take(m) {
-        (*left, *right) = std::mem::take(left).split_at_mut(middle);
+    tiles! {
+        1: (1 2 4 8);
+        2 3 4 5 6 7: (1 2 4);
+        8 9 10 11 12 13 14: (1 2);
     }
-    rayon::join(
-        || share_columns(rows, m, width, first, grain, f),
-        || share_columns(right, m, width, first + middle, grain, f),
-    );
 }

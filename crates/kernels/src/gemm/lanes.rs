@@ -27,12 +27,14 @@ pub trait Element: Pod {
     fn total<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;
     /// The whole vectors in `slice`, from its start.
     fn vectors<S: Simd>(slice: &[Self]) -> &[Self::Vector<S>];
-    /// The whole vectors in `slice`, from its start, to write.
-    fn vectors_mut<S: Simd>(slice: &mut [Self]) -> &mut [Self::Vector<S>];
+    /// The first numbers of `slice`, as many as it has or a vector holds; zeros after them.
+    fn load_some<S: Simd>(simd: S, slice: &[Self]) -> Self::Vector<S>;
+    /// Writes as many numbers as `slice` has room for.
+    fn store_some<S: Simd>(simd: S, slice: &mut [Self], a: Self::Vector<S>);
 }
 
 macro_rules! element {
-    ($float:ident, $vector:ident, $splat:ident, $mul:ident, $add:ident, $mul_add:ident, $total:ident, $as:ident, $as_mut:ident) => {
+    ($float:ident, $vector:ident, $splat:ident, $mul:ident, $add:ident, $mul_add:ident, $total:ident, $as:ident, $load:ident, $store:ident) => {
         impl Element for $float {
             type Vector<S: Simd> = S::$vector;
 
@@ -61,12 +63,16 @@ macro_rules! element {
                 S::$as(slice).0
             }
             #[inline(always)]
-            fn vectors_mut<S: Simd>(slice: &mut [Self]) -> &mut [S::$vector] {
-                S::$as_mut(slice).0
+            fn load_some<S: Simd>(simd: S, slice: &[Self]) -> S::$vector {
+                simd.$load(slice)
+            }
+            #[inline(always)]
+            fn store_some<S: Simd>(simd: S, slice: &mut [Self], a: S::$vector) {
+                simd.$store(slice, a);
             }
         }
     };
 }
 
-element!(f32, f32s, splat_f32s, mul_f32s, add_f32s, mul_add_f32s, reduce_sum_f32s, as_simd_f32s, as_mut_simd_f32s);
-element!(f64, f64s, splat_f64s, mul_f64s, add_f64s, mul_add_f64s, reduce_sum_f64s, as_simd_f64s, as_mut_simd_f64s);
+element!(f32, f32s, splat_f32s, mul_f32s, add_f32s, mul_add_f32s, reduce_sum_f32s, as_simd_f32s, partial_load_f32s, partial_store_f32s);
+element!(f64, f64s, splat_f64s, mul_f64s, add_f64s, mul_add_f64s, reduce_sum_f64s, as_simd_f64s, partial_load_f64s, partial_store_f64s);

@@ -1,14 +1,11 @@
 //! Which vector instructions to use, and how many rows a register tile has with them.
 //!
 //! A tile of `rows` rows and two vectors keeps `2 · rows` sums in registers, next to two vectors of `b` and one of
-//! `a`. With 16 registers that makes 6 rows. With 32 it could be 14, but from 10 rows on LLVM no longer unrolls the
-//! tile, and its sums go to memory; 9 rows are enough to keep both multipliers of a core busy.
+//! `a`: with 32 registers that makes 14 rows, with 16 it makes 6.
 
 use super::lanes::Element;
+use super::tile::MAX_ROWS;
 use pulp::{Scalar128b, Simd};
-
-/// The most rows a tile has on any machine.
-pub(super) const MAX_ROWS: usize = 9;
 
 /// A set of vector instructions that this processor has.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +63,17 @@ impl Machine {
             #[cfg(target_arch = "aarch64")]
             Self::Neon(_) => MAX_ROWS,
             Self::Portable => 4,
+        }
+    }
+
+    /// Vectors in the widest tile of `rows` rows. A tile of few rows takes more of them, or its additions would wait
+    /// for each other.
+    pub(super) fn vectors(self, rows: usize) -> usize {
+        let registers_for_sums = 2 * self.rows();
+        match rows {
+            1 => 8,
+            rows if 4 * rows <= registers_for_sums => 4,
+            _ => 2,
         }
     }
 

@@ -1,73 +1,198 @@
 //! Packing: copies of `a` and `b` in the order in which the tiles read them.
 //!
 //! A tile reads a column of `a` and a row of `b` at every step of `k`. In a large matrix those lie a whole row apart,
-//! on a page of their own; packed, they follow each other, and the copy is read many times.
+//! on a page of their own and often in the same set of the cache; packed, they follow each other, and the copy is read
+//! many times. A matrix that lies the other way round is turned in squares of 8 by 8 that stay in registers.
+#![expect(unsafe_code, reason = "squares are loaded and stored by address; the callers' slices are checked here first")]
 
 use super::MatRef;
+use super::lanes::Element;
 use crate::Real;
 use std::ops::Range;
 
-/// Packs `rows` of `a` for the steps `depth` of `k`: column after column.
+/// Numbers from a column of a packed band to the next: its rows, filled up to whole squares.
+pub(super) fn lead(rows: usize) -> usize {
+    rows.next_multiple_of(SQUARE)
+}
+
+/// Packs `rows` of `a` for the steps `depth` of `k`: column after column, [`lead`] numbers apart. What lies between
+/// the last row and the next column means nothing.
 pub(super) fn left<T: Real>(a: MatRef<'_, T>, rows: Range<usize>, depth: Range<usize>, out: &mut [T]) {
-    transpose_or_copy(a.transposed(), depth, rows.clone(), rows.len(), out);
+    let lead = lead(rows.len());
+    copy(a.transposed(), depth, rows, lead, out);
 }
 
-/// Packs the columns `columns` of `b` for the steps `depth` of `k`: row after row of `width` numbers, filled up
-/// with zeros.
-pub(super) fn right<T: Real>(
-    b: MatRef<'_, T>,
-    depth: Range<usize>,
-    columns: Range<usize>,
-    width: usize,
-    out: &mut [T],
-) {
-    transpose_or_copy(b, depth, columns, width, out);
+/// Packs the columns `columns` of `b` for the steps `depth` of `k`: row after row of `width` numbers. What lies after
+/// the last column means nothing.
+pub(super) fn right<T: Real>(b: MatRef<'_, T>, depth: Range<usize>, columns: Range<usize>, width: usize, out: &mut [T]) {
+    copy(b, depth, columns, width, out);
 }
 
-/// `out[r, c] = from[rows.start + r, columns.start + c]`, rows `width` apart and filled up with zeros.
-fn transpose_or_copy<T: Real>(
-    from: MatRef<'_, T>,
-    rows: Range<usize>,
-    columns: Range<usize>,
-    width: usize,
-    out: &mut [T],
-) {
-    let used = columns.len();
-    if from.col_stride == 1 {
-        for (r, line) in rows.zip(out.chunks_exact_mut(width)) {
-            let (copy, zeros) = line.split_at_mut(used);
-            copy.copy_from_slice(&from.data[r * from.row_stride + columns.start..][..used]);
-            zeros.fill(T::ZERO);
-        }
+/// `out[r, c] = from[rows.start + r, columns.start + c]`, rows `width` apart.
+fn copy<T: Real>(from: MatRef<'_, T>, rows: Range<usize>, columns: Range<usize>, width: usize, out: &mut [T]) {
+    assert!(rows.end <= from.rows && columns.end <= from.cols && columns.len() <= width);
+    assert!(out.len() >= rows.len() * width);
+    if rows.is_empty() || columns.is_empty() {
         return;
     }
-    // The numbers of a column are neighbours (or nothing is: then one is as good as the other).
-    if used < width {
-        for line in out.chunks_exact_mut(width) {
-            line[used..].fill(T::ZERO);
+    if from.col_stride == 1 {
+        copy_rows(from, rows, columns, width, out);
+    } else if from.row_stride == 1 {
+        turn(from, rows, columns, width, out);
+    } else {
+        for (r, line) in rows.zip(out.chunks_exact_mut(width)) {
+            for (c, out) in columns.clone().zip(line) {
+                *out = from.at(r, c);
+            }
         }
     }
-    let mut at = 0;
-    while at < used {
-        let count = (used - at).min(GROUP);
-        let start = |c: usize| (columns.start + at + c) * from.col_stride + rows.start * from.row_stride;
-        if count == GROUP && from.row_stride == 1 {
-            let lines: [&[T]; GROUP] = std::array::from_fn(|c| &from.data[start(c)..][..rows.len()]);
-            for (r, line) in out.chunks_exact_mut(width).take(rows.len()).enumerate() {
-                let group: [T; GROUP] = std::array::from_fn(|c| lines[c][r]);
-                line[at..at + GROUP].copy_from_slice(&group);
+}
+
+/// Rows of numbers that are neighbours. The usual widths are constants, since a call for each row would cost more than
+/// the copy.
+fn copy_rows<T: Real>(from: MatRef<'_, T>, rows: Range<usize>, columns: Range<usize>, width: usize, out: &mut [T]) {
+    let source = |r: usize| &from.data[r * from.row_stride + columns.start..];
+    for (r, line) in rows.zip(out.chunks_exact_mut(width)) {
+        match columns.len() {
+            16 => *first_mut::<T, 16>(line) = *first(source(r)),
+            32 => *first_mut::<T, 32>(line) = *first(source(r)),
+            64 => *first_mut::<T, 64>(line) = *first(source(r)),
+            count => line[..count].copy_from_slice(&source(r)[..count]),
+        }
+    }
+}
+
+fn first<T, const N: usize>(slice: &[T]) -> &[T; N] {
+    slice.first_chunk().expect("as many columns")
+}
+
+fn first_mut<T, const N: usize>(slice: &mut [T]) -> &mut [T; N] {
+    slice.first_chunk_mut().expect("as many columns")
+}
+
+/// Side of the squares that are turned in registers.
+const SQUARE: usize = 8;
+
+/// Columns of numbers that are neighbours, in squares; what is left over one by one.
+fn turn<T: Real>(from: MatRef<'_, T>, rows: Range<usize>, columns: Range<usize>, width: usize, out: &mut [T]) {
+    let (height, count) = (rows.len(), columns.len());
+    let column = |c: usize| &from.data[(columns.start + c) * from.col_stride + rows.start..][..height];
+    let squares = height / SQUARE * SQUARE;
+    for c in (0..count).step_by(SQUARE) {
+        // A square that sticks out on the right reads its last column again, if there is room to write it.
+        let whole = c + SQUARE <= width;
+        if whole {
+            let lines: [&[T]; SQUARE] = std::array::from_fn(|i| column((c + i).min(count - 1)));
+            for r in (0..squares).step_by(SQUARE) {
+                // SAFETY: each line has `height` numbers, and eight rows of `out` have room for eight from `c` on.
+                unsafe { T::turn_square(lines.map(|line| line.as_ptr().add(r)), out.as_mut_ptr().add(r * width + c), width) };
             }
+        }
+        for i in 0..SQUARE.min(count - c) {
+            for r in if whole { squares } else { 0 }..height {
+                out[r * width + c + i] = column(c + i)[r];
+            }
+        }
+    }
+}
+
+/// Turns squares of numbers.
+pub trait Turn: Element {
+    /// `to[r · width + c] = from[c][r]` for r and c below 8.
+    ///
+    /// # Safety
+    /// All 64 numbers on both sides must be in their allocations, and nobody else uses those written.
+    unsafe fn turn_square(from: [*const Self; SQUARE], to: *mut Self, width: usize) {
+        // SAFETY: by the caller's promise.
+        unsafe { turn_by_numbers(from, to, width) };
+    }
+}
+
+/// [`Turn::turn_square`] where there are no instructions for it. The safety is the same.
+#[inline]
+unsafe fn turn_by_numbers<T: Copy>(from: [*const T; SQUARE], to: *mut T, width: usize) {
+    for (c, from) in from.into_iter().enumerate() {
+        for r in 0..SQUARE {
+            // SAFETY: by the caller's promise.
+            unsafe { *to.add(r * width + c) = *from.add(r) };
+        }
+    }
+}
+
+impl Turn for f64 {}
+
+impl Turn for f32 {
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    unsafe fn turn_square(from: [*const Self; SQUARE], to: *mut Self, width: usize) {
+        if std::is_x86_feature_detected!("avx") {
+            // SAFETY: the processor has the instructions; the rest is the caller's promise.
+            unsafe { x86::turn_square(from, to, width) };
         } else {
-            for c in 0..count {
-                let start = start(c);
-                for (r, line) in out.chunks_exact_mut(width).take(rows.len()).enumerate() {
-                    line[at + c] = from.data[start + r * from.row_stride];
+            // SAFETY: by the caller's promise.
+            unsafe { turn_by_numbers(from, to, width) };
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::SQUARE;
+    use std::arch::x86_64::{
+        _mm256_loadu_ps, _mm256_permute2f128_ps, _mm256_shuffle_ps, _mm256_storeu_ps, _mm256_unpackhi_ps,
+        _mm256_unpacklo_ps,
+    };
+
+    /// [`super::Turn::turn_square`] in 24 shuffles: pairs, then fours, then halves change places.
+    #[target_feature(enable = "avx")]
+    pub(super) unsafe fn turn_square(from: [*const f32; SQUARE], to: *mut f32, width: usize) {
+        // SAFETY: by the caller's promise.
+        let [a, b, c, d, e, f, g, h] = from.map(|from| unsafe { _mm256_loadu_ps(from) });
+        let pairs = |x, y| (_mm256_unpacklo_ps(x, y), _mm256_unpackhi_ps(x, y));
+        let ((ab0, ab1), (cd0, cd1), (ef0, ef1), (gh0, gh1)) = (pairs(a, b), pairs(c, d), pairs(e, f), pairs(g, h));
+        let fours = |x, y| (_mm256_shuffle_ps::<0x44>(x, y), _mm256_shuffle_ps::<0xEE>(x, y));
+        let ((ad0, ad1), (ad2, ad3)) = (fours(ab0, cd0), fours(ab1, cd1));
+        let ((eh0, eh1), (eh2, eh3)) = (fours(ef0, gh0), fours(ef1, gh1));
+        let halves = |x, y| (_mm256_permute2f128_ps::<0x20>(x, y), _mm256_permute2f128_ps::<0x31>(x, y));
+        let ((r0, r4), (r1, r5), (r2, r6), (r3, r7)) =
+            (halves(ad0, eh0), halves(ad1, eh1), halves(ad2, eh2), halves(ad3, eh3));
+        for (r, row) in [r0, r1, r2, r3, r4, r5, r6, r7].into_iter().enumerate() {
+            // SAFETY: by the caller's promise.
+            unsafe { _mm256_storeu_ps(to.add(r * width), row) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What must be copied, whatever the shape and the order of the source.
+    fn check<T: Real>(rows: usize, cols: usize, turned: bool) {
+        let data: Vec<T> = (0..rows * cols).map(|i| T::from_f64(i as f64)).collect();
+        let from = if turned { MatRef::new(&data, cols, rows).transposed() } else { MatRef::new(&data, rows, cols) };
+        for (r0, r1, c0, c1) in [(0, rows, 0, cols), (rows / 3, rows, cols / 2, cols), (0, rows / 2, 0, cols / 3)] {
+            for width in [c1 - c0, (c1 - c0).next_multiple_of(8)] {
+                let mut out = vec![T::from_f64(-1.0); (r1 - r0) * width];
+                copy(from, r0..r1, c0..c1, width, &mut out);
+                for r in r0..r1 {
+                    for c in c0..c1 {
+                        assert_eq!(out[(r - r0) * width + c - c0], from.at(r, c), "{rows} {cols} {turned} {width}");
+                    }
                 }
             }
         }
-        at += count;
+    }
+
+    #[test]
+    fn copies_are_exact() {
+        for rows in [1, 2, 7, 8, 9, 16, 31] {
+            for cols in [1, 3, 8, 14, 17, 40] {
+                for turned in [false, true] {
+                    check::<f32>(rows, cols, turned);
+                    check::<f64>(rows, cols, turned);
+                }
+            }
+        }
     }
 }
-
-/// How many columns are transposed together.
-const GROUP: usize = 4;

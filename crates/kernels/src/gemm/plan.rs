@@ -1,30 +1,23 @@
 //! How a product is cut: decided by the shape, the layout and the instruction set, never by the number of threads.
 
-use super::MatRef;
-use super::dots;
 use super::machine::Machine;
-use super::micro::panel_vectors;
+use super::{MatRef, dots, pack};
 use crate::Real;
 
-/// Steps of `k` that a tile sums before `c` is touched: a packed panel of `b` this deep and the columns of `a` beside
-/// it fit the first-level cache.
+/// Steps of `k` that a tile sums before `c` is touched: a packed panel of `b` this deep stays in the first-level cache.
 const DEPTH: usize = 256;
 
-/// Panels of `b` that are packed together: with [`DEPTH`] they fill half of a second-level cache of 1 MiB.
-const PANELS: usize = 16;
+/// The most columns of a piece: with [`DEPTH`], its packed panels fill a quarter of a second-level cache of 512 KiB.
+const PIECE: usize = 128;
 
 /// With so many bands or fewer, a row-major `b` is read as it lies: packing would cost more than it saves.
 const BANDS_IN_PLACE: usize = 2;
 
-/// With so many panels or fewer, a transposed `a` is read as it lies.
+/// With so many panels or fewer, `a` is read as it lies.
 const PANELS_IN_PLACE: usize = 4;
 
-/// Rows up to which threads take columns of `c` instead of rows.
-pub(super) const COLUMN_SPLIT_ROWS: usize = 64;
-
-/// Multiplications in a whole product from which threads help, and in the least that one thread gets.
-const PARALLEL: usize = 2 << 20;
-const GRAIN: usize = 1 << 19;
+/// Multiplications from which threads help.
+const PARALLEL: usize = 1 << 19;
 
 /// The blocks of one product.
 #[derive(Clone, Copy, Debug)]
@@ -35,21 +28,17 @@ pub(super) struct Plan {
     /// Rows in a band of `c`; the last band may have fewer.
     pub(super) rows: usize,
     /// Bands of rows in `c`.
-    bands: usize,
-    /// Columns in a panel; the last panel may have fewer.
-    pub(super) width: usize,
-    /// Panels of columns in `c`.
-    panels: usize,
-    /// The first column of the last panel.
-    pub(super) last: usize,
-    /// Columns in the last panel, in whole vectors.
-    pub(super) last_width: usize,
-    /// The first step of `k` at which the last panel, read in place, would leave `b`.
-    pub(super) edge: usize,
+    pub(super) bands: usize,
+    /// Numbers in a vector.
+    lanes: usize,
+    /// Vectors in a full panel of columns.
+    vectors: usize,
     /// Steps of `k` in a block; the last block may have fewer.
     pub(super) depth: usize,
-    /// Columns in a block of packed panels.
-    pub(super) columns: usize,
+    /// Rows of a piece of `c`: whole bands.
+    pub(super) piece_rows: usize,
+    /// Columns of a piece of `c`: whole panels.
+    pub(super) piece_columns: usize,
 }
 
 impl Plan {
@@ -58,39 +47,46 @@ impl Plan {
         let lanes = machine.lanes::<T>();
         let bands = m.div_ceil(machine.rows());
         let rows = m.div_ceil(bands);
-        let width = panel_vectors(rows) * lanes;
-        let panels = n.div_ceil(width);
-        let last = (panels - 1) * width;
-        let last_width = (n - last).next_multiple_of(lanes);
-        let edge = if last + last_width <= n {
-            k
-        } else {
-            (k * n).checked_sub(last + last_width).map_or(0, |spare| spare / n + 1).min(k)
-        };
-        let depth = if k <= DEPTH { k } else { k.div_ceil(k.div_ceil(DEPTH)) };
         // Rounding up may leave the last bands empty.
         let bands = m.div_ceil(rows);
-        Self { m, k, n, rows, bands, width, panels, last, last_width, edge, depth, columns: PANELS * width }
+        let vectors = machine.vectors(rows);
+        let width = vectors * lanes;
+        let depth = if k <= DEPTH { k } else { k.div_ceil(k.div_ceil(DEPTH)) };
+        // Small products are one piece, middling ones two, so that two threads have work.
+        let shared = m.saturating_mul(k).saturating_mul(n) >= PARALLEL;
+        let columns = if shared { n.div_ceil(2).min(PIECE) } else { n };
+        let piece_columns = columns.next_multiple_of(width);
+        let by_rows = shared && n <= piece_columns;
+        let piece_rows = if by_rows { bands.div_ceil(4) * rows } else { m };
+        Self { m, k, n, rows, bands, lanes, vectors, depth, piece_rows, piece_columns }
     }
 
-    /// Numbers in one block of packed `a`.
-    pub(super) fn left_len(&self) -> usize {
-        self.m * self.depth
+    /// Vectors in the panel at a column with `rest` columns from there on.
+    pub(super) fn panel(&self, rest: usize) -> usize {
+        let needed = rest.div_ceil(self.lanes);
+        if needed >= self.vectors { self.vectors } else { 1 << needed.ilog2() }
     }
 
-    /// Numbers in one block of packed `b`.
-    pub(super) fn right_len(&self) -> usize {
-        self.columns.min(self.last + self.last_width) * self.depth
+    /// Columns in a panel of so many vectors.
+    pub(super) fn width(&self, vectors: usize) -> usize {
+        vectors * self.lanes
+    }
+
+    /// Pieces of `c`, row by row.
+    pub(super) fn pieces(&self) -> usize {
+        self.m.div_ceil(self.piece_rows) * self.n.div_ceil(self.piece_columns)
     }
 
     /// Whether `a` is packed.
     pub(super) fn packs_left<T>(&self, a: &MatRef<'_, T>) -> bool {
-        if self.by_rows(a) { self.panels > 1 } else { self.panels > PANELS_IN_PLACE }
+        let by_columns = a.row_stride == 1 || self.m == 1;
+        let limit = if by_columns { PANELS_IN_PLACE } else { 1 };
+        self.n > limit * self.width(self.vectors)
     }
 
-    /// Whether the rows of `a` are runs of numbers (else its columns are).
-    pub(super) fn by_rows<T>(&self, a: &MatRef<'_, T>) -> bool {
-        a.col_stride == 1 || self.k == 1
+    /// Whether `b` is packed where its rows have whole panels.
+    pub(super) fn packs_right<T>(&self, b: &MatRef<'_, T>) -> bool {
+        b.col_stride != 1 || self.bands > BANDS_IN_PLACE
     }
 
     /// Whether the product is computed as scalar products.
@@ -98,35 +94,23 @@ impl Plan {
         self.m <= dots::MAX_ROWS && self.k >= dots::MIN_DEPTH && a.col_stride == 1 && b.row_stride == 1 && self.n > 1
     }
 
-    /// Whether `b` is packed.
-    pub(super) fn packs_right<T>(&self, b: &MatRef<'_, T>) -> bool {
-        let row_major = b.col_stride == 1 || self.n == 1;
-        !row_major || (self.bands > BANDS_IN_PLACE && self.panels > 1)
+    /// Numbers in a packed band of `a`.
+    pub(super) fn band_len(&self) -> usize {
+        pack::lead(self.rows) * self.k
     }
 
-    /// Numbers in the copy of the last rows of the last panel.
-    pub(super) fn edge_len(&self) -> usize {
-        (self.k - self.edge) * self.last_width
+    /// Numbers in all of packed `a`.
+    pub(super) fn left_len(&self) -> usize {
+        self.bands * self.band_len()
     }
 
-    /// Numbers of scratch in all.
-    pub(super) fn scratch(&self) -> usize {
-        self.left_len() + self.right_len() + self.edge_len()
+    /// Numbers in the packed panels of one piece, for one block of `k`.
+    pub(super) fn right_len(&self) -> usize {
+        self.piece_columns.min(self.n.next_multiple_of(self.lanes)) * self.depth
     }
 
-    /// Whether the product is large enough for threads to help.
-    fn shared(&self) -> bool {
-        self.m.saturating_mul(self.k).saturating_mul(self.n) >= PARALLEL
-    }
-
-    /// Whether threads take columns of `c` (else they take rows).
-    pub(super) fn by_columns(&self) -> bool {
-        self.shared() && self.m <= COLUMN_SPLIT_ROWS && self.panels >= self.bands
-    }
-
-    /// How many pieces of `work` multiplications each one thread takes at a time; all of them if the whole product is
-    /// too small to share.
-    pub(super) fn grain(&self, work: usize) -> usize {
-        if self.shared() { GRAIN.div_ceil(work.max(1)) } else { usize::MAX }
+    /// Numbers of scratch in all, for so many threads.
+    pub(super) fn scratch(&self, workers: usize) -> usize {
+        self.left_len() + workers.clamp(1, self.pieces()) * self.right_len()
     }
 }

@@ -2,7 +2,8 @@
 
 use super::machine::Machine;
 use super::plan::Plan;
-use super::{MatRef, gemm, gemm_on, gemm_scratch};
+use super::{Factors, MatRef, gemm, gemm_scratch};
+use crate::team::with_threads;
 use crate::{Real, naive};
 use proptest::prelude::*;
 
@@ -24,7 +25,7 @@ fn matrix<T: Real>(data: &[T], rows: usize, cols: usize, transposed: bool) -> Ma
 
 /// The scratch that `machine` needs.
 fn scratch_on<T: Real>(machine: Machine, m: usize, k: usize, n: usize) -> usize {
-    if m * k * n == 0 { 0 } else { Plan::new::<T>(machine, m, k, n).scratch() }
+    if m * k * n == 0 { 0 } else { Plan::new::<T>(machine, m, k, n).scratch(2) }
 }
 
 /// One product on every instruction set of this processor against the definition.
@@ -41,7 +42,7 @@ fn check<T: Real>(m: usize, k: usize, n: usize, (ta, tb): (bool, bool), alpha: f
         }
         // Scratch may hold anything.
         let mut scratch = vec![T::from_f64(f64::NAN); scratch_on::<T>(machine, m, k, n)];
-        gemm_on(machine, alpha, a, b, beta, &mut got, &mut scratch);
+        Factors { alpha, a, b, beta }.multiply(machine, &mut got, &mut scratch, &|_| {});
         // Terms are at most 1, so errors add up like a random walk of k steps at worst times a small factor.
         let bound = epsilon * (8.0 + 4.0 * k as f64);
         for (at, (&got, &expected)) in got.iter().zip(&expected).enumerate() {
@@ -131,11 +132,12 @@ fn has_the_same_bits_on_any_number_of_threads() {
             let (a, b) = (noise::<f32>(m * k, 4), noise::<f32>(k * n, 5));
             let (a, b) = (matrix(&a, m, k, ta), matrix(&b, k, n, tb));
             let results = [1, 2, 3].map(|threads| {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                let mut c = vec![0.0; m * n];
-                let mut scratch = vec![0.0; gemm_scratch::<f32>(m, k, n)];
-                pool.install(|| gemm(1.0, a, b, 0.0, &mut c, &mut scratch));
-                c.iter().map(|v| v.to_bits()).collect::<Vec<_>>()
+                with_threads(threads, || {
+                    let mut c = vec![0.0; m * n];
+                    let mut scratch = vec![0.0; gemm_scratch::<f32>(m, k, n)];
+                    gemm(1.0, a, b, 0.0, &mut c, &mut scratch);
+                    c.iter().map(|v| v.to_bits()).collect::<Vec<_>>()
+                })
             });
             assert!(results[0] == results[1] && results[0] == results[2], "[{m}, {k}]·[{k}, {n}] {ta} {tb}");
         }

@@ -1,0 +1,324 @@
+//! What the Rust contestants share: they read the same arguments, make the same
+//! data and answer the same turns, so that only the library under test differs.
+
+use std::error::Error;
+use std::io::{self, BufRead, Write};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use cpu_time::ProcessTime;
+use serde::Deserialize;
+use serde_json::json;
+
+/// The result of anything that may fail in a contestant, whatever the library's own error is.
+pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Memory that the input batches may take: enough that they do not all stay in
+/// the processor's cache, not so much that a wide network fills the machine.
+const DATA_BYTES: usize = 256 << 20;
+
+/// How long a contestant works before it says that it is ready.
+const WARM_UP: Duration = Duration::from_millis(300);
+
+#[derive(Deserialize)]
+#[serde(tag = "mode", rename_all = "lowercase")]
+enum Arguments {
+    Train(Training),
+    Infer(Network),
+    Chain,
+    Process,
+}
+
+/// The part of a workload that both modes need.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Network {
+    /// Inputs, hidden layers, outputs.
+    pub sizes: Vec<usize>,
+    /// What follows the hidden layers.
+    pub activation: Activation,
+    /// Samples in a batch.
+    pub batch: usize,
+    /// What is minimised; it also decides whether the outputs are activated.
+    pub loss: Loss,
+    /// How many threads may compute.
+    pub threads: usize,
+}
+
+/// A workload that learns.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Training {
+    /// What learns.
+    #[serde(flatten)]
+    pub network: Network,
+    /// How it learns.
+    pub optimizer: Optimizer,
+    /// The learning rate.
+    pub rate: f64,
+}
+
+/// An activation function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activation {
+    /// max(0, x)
+    Relu,
+    /// 1 / (1 + e⁻ˣ)
+    Sigmoid,
+}
+
+/// A loss function, as the mean over the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loss {
+    /// Of logits against class indices.
+    CrossEntropy,
+    /// ½ Σ (a − y)² of activated outputs against one-hot rows.
+    Quadratic,
+}
+
+/// An update rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimizer {
+    /// Plain gradient descent.
+    Sgd,
+    /// Gradient descent with [`MOMENTUM`].
+    Momentum,
+    /// With [`ADAM_BETAS`] and [`ADAM_EPSILON`].
+    Adam,
+}
+
+/// What momentum keeps of the last step.
+pub const MOMENTUM: f64 = 0.9;
+/// What Adam keeps of its two moments.
+pub const ADAM_BETAS: (f64, f64) = (0.9, 0.999);
+/// What Adam adds to the root of the second moment.
+pub const ADAM_EPSILON: f64 = 1e-8;
+
+/// What a contestant is asked for.
+#[derive(Debug, Clone)]
+pub enum Job {
+    /// A step is forward, loss, backward and update.
+    Train(Training),
+    /// A step is one forward pass without gradients.
+    Infer(Network),
+}
+
+impl Job {
+    /// The network of either job.
+    pub fn network(&self) -> &Network {
+        match self {
+            Job::Train(training) => &training.network,
+            Job::Infer(network) => network,
+        }
+    }
+}
+
+/// One batch, row by row.
+pub struct Batch {
+    /// `batch` × inputs numbers in [0, 1).
+    pub inputs: Vec<f32>,
+    /// A class for each sample.
+    pub classes: Vec<u32>,
+}
+
+impl Batch {
+    /// The classes as rows with a single one, for the quadratic loss.
+    pub fn one_hot(&self, outputs: usize) -> Vec<f32> {
+        let mut rows = vec![0.0; self.classes.len() * outputs];
+        for (row, &class) in rows.chunks_exact_mut(outputs).zip(&self.classes) {
+            row[class as usize] = 1.0;
+        }
+        rows
+    }
+}
+
+impl Network {
+    /// Inputs of the network.
+    pub fn inputs(&self) -> usize {
+        self.sizes[0]
+    }
+
+    /// Outputs of the network.
+    pub fn outputs(&self) -> usize {
+        self.sizes[self.sizes.len() - 1]
+    }
+
+    /// Whether the activation also follows the given layer, of `self.sizes.len() - 1`.
+    pub fn activated(&self, layer: usize) -> bool {
+        layer + 2 < self.sizes.len() || self.loss == Loss::Quadratic
+    }
+
+    /// Makes the batches, the same ones in each run.
+    pub fn batches(&self) -> impl Iterator<Item = Batch> {
+        let bytes = self.batch * self.inputs() * size_of::<f32>();
+        let mut state = 1_u64;
+        // SplitMix64: random enough for this, and no dependency.
+        let mut random = move || {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = state;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ (z >> 31)
+        };
+        (0..(DATA_BYTES / bytes).clamp(2, 64)).map(move |_| Batch {
+            inputs: (0..self.batch * self.inputs()).map(|_| (random() >> 40) as f32 / (1_u32 << 24) as f32).collect(),
+            classes: (0..self.batch).map(|_| (random() % self.outputs() as u64) as u32).collect(),
+        })
+    }
+
+    fn check(&self) -> std::result::Result<(), String> {
+        let fits = |value: usize| (1..=1 << 16).contains(&value);
+        if self.sizes.len() < 2 {
+            return Err("sizes: needs inputs and outputs at least".into());
+        }
+        if let Some(size) = self.sizes.iter().find(|&&size| !fits(size)) {
+            return Err(format!("sizes: {size} is not between 1 and 65536"));
+        }
+        if !fits(self.batch) {
+            return Err(format!("batch: {} is not between 1 and 65536", self.batch));
+        }
+        if !(1..=1024).contains(&self.threads) {
+            return Err(format!("threads: {} is not between 1 and 1024", self.threads));
+        }
+        Ok(())
+    }
+}
+
+/// A library at work on one job.
+pub trait Contestant {
+    /// Does the next step.
+    fn step(&mut self) -> Result<()>;
+
+    /// Waits until the results of the last step are there and returns one
+    /// number of them: the loss, or when inferring the first output.
+    fn finish(&mut self) -> Result<f32>;
+}
+
+/// What a library says to a job.
+pub enum Answer {
+    /// It is prepared.
+    Ready(Box<dyn Contestant>),
+    /// It cannot do it, and why.
+    Unable(&'static str),
+}
+
+/// Reads the argument, has the job prepared and answers the turns. `version` names
+/// the library in the ready line.
+///
+/// This must be the first thing that a program does: the number of threads
+/// goes to the libraries by an environment variable.
+pub fn run(version: &str, prepare: impl FnOnce(&Job) -> Result<Answer>) -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let job = match parse(&arguments) {
+        Ok(Arguments::Train(training)) => Job::Train(training),
+        Ok(Arguments::Infer(network)) => Job::Infer(network),
+        Ok(Arguments::Chain) => return unable("no chain of scalars"),
+        Ok(Arguments::Process) => return unable("no whole process"),
+        Err(message) => return fail(2, &message),
+    };
+    // SAFETY: no other thread runs yet.
+    unsafe { std::env::set_var("RAYON_NUM_THREADS", job.network().threads.to_string()) };
+
+    let outcome = prepare(&job).and_then(|answer| match answer {
+        Answer::Unable(reason) => Ok(unable(reason)),
+        Answer::Ready(mut contestant) => {
+            let start = Instant::now();
+            while start.elapsed() < WARM_UP {
+                contestant.step()?;
+            }
+            contestant.finish()?;
+            say(&json!({"ready": true, "version": version}));
+            turns(contestant.as_mut())
+        }
+    });
+    outcome.unwrap_or_else(|error| fail(1, &error.to_string()))
+}
+
+fn turns(contestant: &mut dyn Contestant) -> Result<ExitCode> {
+    for line in io::stdin().lock().lines() {
+        let line = line?;
+        let Ok(steps) = line.trim().parse::<u64>() else {
+            return Ok(fail(2, &format!("not a whole number of steps: {line:?}")));
+        };
+        let (wall, cpu) = (Instant::now(), ProcessTime::now());
+        for _ in 0..steps {
+            contestant.step()?;
+        }
+        contestant.finish()?;
+        let (wall, cpu) = (wall.elapsed(), cpu.elapsed());
+        say(&json!({
+            "steps": steps,
+            "wall_ns": wall.as_nanos() as u64,
+            "cpu_ns": cpu.as_nanos() as u64,
+        }));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn parse(arguments: &[String]) -> std::result::Result<Arguments, String> {
+    let [text] = arguments else {
+        return Err("expects one argument, a JSON object".into());
+    };
+    let arguments: Arguments = serde_json::from_str(text).map_err(|error| format!("bad argument: {error}"))?;
+    match &arguments {
+        Arguments::Train(training) => {
+            training.network.check()?;
+            if !(training.rate.is_finite() && training.rate > 0.0) {
+                return Err(format!("rate: {} is not above 0", training.rate));
+            }
+        }
+        Arguments::Infer(network) => network.check()?,
+        Arguments::Chain | Arguments::Process => {}
+    }
+    Ok(arguments)
+}
+
+/// The version of a package in this workspace's lock file, so that the ready
+/// line cannot fall behind an update.
+pub fn locked_version(package: &str) -> &'static str {
+    let lock = include_str!("../../Cargo.lock");
+    lock.split_once(&format!("\nname = \"{package}\"\nversion = \""))
+        .and_then(|(_, rest)| rest.split_once('"'))
+        .map_or("of unknown version", |(version, _)| version)
+}
+
+fn unable(reason: &str) -> ExitCode {
+    say(&json!({"ready": false, "reason": reason}));
+    ExitCode::SUCCESS
+}
+
+/// Prints a line and pushes it through the pipe at once.
+fn say(line: &serde_json::Value) {
+    let mut out = io::stdout().lock();
+    // A reader that has gone away ends the input too, and with it the program.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+fn fail(code: u8, message: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::from(code)
+}
+
+/// Trains a small network for 100 epochs and returns the loss of one and the same
+/// batch before and after, for a contestant's test that its steps are real work.
+///
+/// # Panics
+///
+/// If the library cannot do the job.
+pub fn losses(loss: Loss, optimizer: Optimizer, rate: f64, prepare: impl FnOnce(&Job) -> Result<Answer>) -> (f32, f32) {
+    let activation = match loss {
+        Loss::CrossEntropy => Activation::Relu,
+        Loss::Quadratic => Activation::Sigmoid,
+    };
+    let network = Network { sizes: vec![16, 64, 10], activation, batch: 4, loss, threads: 1 };
+    let steps = 100 * network.batches().count();
+    let job = Job::Train(Training { network, optimizer, rate });
+    let Answer::Ready(mut contestant) = prepare(&job).expect("prepares") else { panic!("unable") };
+    contestant.step().expect("steps");
+    let before = contestant.finish().expect("finishes");
+    for _ in 0..steps {
+        contestant.step().expect("steps");
+    }
+    (before, contestant.finish().expect("finishes"))
+}

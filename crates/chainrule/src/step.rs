@@ -1,0 +1,149 @@
+//! One step of training on one batch: forward, loss, backward, update.
+
+use crate::error::Error;
+use crate::model::Model;
+use crate::optim::{Optimizer, OptimizerState, is_decayed};
+use crate::random::Stream;
+use chainrule_engine::plan::Segment;
+use chainrule_engine::{Descent, Expr, Graph, Plan, Session};
+use chainrule_kernels::update;
+
+/// Does the steps of a training: the plans for each batch size, the optimiser's memory, the dropout masks.
+pub struct Stepper {
+    segments: Vec<Segment>,
+    state: OptimizerState,
+    dropout: Stream,
+    /// One for each batch size, with its dropout mask.
+    sessions: Vec<(usize, Session<f32>, Vec<f32>)>,
+}
+
+/// What a step computed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepResult<'a> {
+    /// The mean loss of the batch before the weights moved.
+    pub cost: f64,
+    /// What the network put out, `[batch, outputs]`.
+    pub output: &'a [f32],
+    /// Whether the weights moved. They do not if the cost (or the norm of the gradient, where it is clipped) is not
+    /// finite.
+    pub moved: bool,
+}
+
+/// The random streams of one seed: layers take the low numbers, dropout the last.
+const DROPOUT_STREAM: u64 = u64::MAX;
+
+/// The positions of the outputs of a training plan; gradients may follow.
+const COST: usize = 0;
+const OUTPUT: usize = 1;
+const GRADIENTS: usize = 2;
+
+impl Stepper {
+    /// Prepares to train models like this one by its recipe.
+    ///
+    /// # Errors
+    /// A recipe that makes no sense.
+    pub fn new(model: &Model) -> Result<Self, Error> {
+        let problems = model.recipe.problems();
+        if !problems.is_empty() {
+            return Err(Error::Settings(problems));
+        }
+        Ok(Self {
+            segments: model.network.segments(),
+            state: OptimizerState::new(model.recipe.optimizer, model.parameters.len()),
+            dropout: Stream::new(model.recipe.seed, DROPOUT_STREAM),
+            sessions: Vec::new(),
+        })
+    }
+
+    /// Forward, loss, backward and update with the learning rate `rate` on inputs `x` `[batch, features]`, scaled as
+    /// the network takes them, and targets `y` `[batch]`, class indices or values.
+    ///
+    /// The first step of a batch size plans and takes memory; later ones allocate nothing.
+    ///
+    /// # Errors
+    /// Inputs of the wrong length.
+    pub fn step(&mut self, model: &mut Model, x: &[f32], y: &[f32], rate: f64) -> Result<StepResult<'_>, Error> {
+        let position = self.session(model, y.len())?;
+        let (_, session, mask) = &mut self.sessions[position];
+        if !mask.is_empty() {
+            self.dropout.fill_mask(model.recipe.dropout, mask);
+        }
+        let inputs: [&[f32]; 3] = [x, y, mask];
+        let inputs = &inputs[..if mask.is_empty() { 2 } else { 3 }];
+        let (clip, count) = (model.recipe.clip, self.segments.len());
+        let mut go = |session: &mut Session<f32>| {
+            let norm_is_finite = |longest| clip_norm(session.outputs_mut(GRADIENTS..GRADIENTS + count), longest);
+            let norm_is_finite = clip.is_none_or(norm_is_finite);
+            session.output(COST)[0].is_finite() && norm_is_finite
+        };
+        let (update, memory) = self.state.begin(rate, model.recipe.l1, model.recipe.l2);
+        let update = |segment: usize| update(is_decayed(&self.segments[segment]));
+        let mut descent = Descent { parameters: &mut model.parameters, memory, update: &update };
+        let moved = session.train(&mut descent, inputs, &mut go)?;
+        if !moved {
+            self.state.take_back();
+        }
+        let (_, session, _) = &self.sessions[position];
+        Ok(StepResult { cost: f64::from(session.output(COST)[0]), output: session.output(OUTPUT), moved })
+    }
+
+    /// The position of the session for a batch size.
+    fn session(&mut self, model: &Model, batch: usize) -> Result<usize, Error> {
+        if let Some(position) = self.sessions.iter().position(|(size, ..)| *size == batch) {
+            return Ok(position);
+        }
+        let mask = if model.recipe.dropout > 0.0 { batch * model.network.hidden_neurons() } else { 0 };
+        self.sessions.push((batch, Session::new(training_plan(model, batch)?)?, vec![0.0; mask]));
+        Ok(self.sessions.len() - 1)
+    }
+
+    /// The first value of the last step on a batch of this size that is not finite, found by running it again with
+    /// nothing hidden.
+    pub(crate) fn first_non_finite(&self, model: &Model, x: &[f32], y: &[f32]) -> Result<Option<String>, Error> {
+        let graph = Graph::new();
+        let (outputs, updates) = training_outputs(model, &graph, y.len())?;
+        let outputs: Vec<Expr<'_>> = outputs.into_iter().chain(updates.into_iter().map(|(_, gradient)| gradient)).collect();
+        let mut session = Session::<f32>::new(Plan::transparent(&graph, &outputs)?)?;
+        let mask = self.sessions.iter().find(|(size, ..)| *size == y.len()).map_or(&[][..], |(_, _, mask)| mask);
+        let inputs: [&[f32]; 3] = [x, y, mask];
+        session.run(&model.parameters, &inputs[..if mask.is_empty() { 2 } else { 3 }])?;
+        Ok(session.first_non_finite().map(|node| graph.nodes().label(node)))
+    }
+}
+
+/// The plan of one step of training: the cost, the outputs, the gradients if they are clipped, and the updates.
+///
+/// # Errors
+/// A batch too large to be planned.
+pub fn training_plan(model: &Model, batch: usize) -> Result<Plan, Error> {
+    let graph = Graph::new();
+    let (mut outputs, updates) = training_outputs(model, &graph, batch)?;
+    if model.recipe.clip.is_some() {
+        outputs.extend(updates.iter().map(|&(_, gradient)| gradient));
+    }
+    let plain = model.recipe.optimizer == Optimizer::Sgd && model.recipe.l1 == 0.0;
+    Ok(Plan::training(&graph, &outputs, &updates, plain)?)
+}
+
+/// Each parameter with its gradient.
+type Gradients<'g> = Vec<(Expr<'g>, Expr<'g>)>;
+
+fn training_outputs<'g>(
+    model: &Model,
+    graph: &'g Graph,
+    batch: usize,
+) -> Result<(Vec<Expr<'g>>, Gradients<'g>), Error> {
+    let built = model.graph(graph, batch, model.recipe.dropout > 0.0);
+    let parameters: Vec<Expr<'g>> = built.layers.iter().flat_map(|l| [l.weight, l.bias]).collect();
+    let gradients = graph.gradients(built.cost, &parameters)?;
+    Ok((vec![built.cost, built.output], parameters.into_iter().zip(gradients).collect()))
+}
+
+/// Scales the gradient down to the norm `longest` if it is longer; whether its norm is finite.
+fn clip_norm(gradients: &mut [f32], longest: f64) -> bool {
+    let norm = update::norm_squared(gradients).sqrt();
+    if norm > longest && norm.is_finite() {
+        update::scale(gradients, (longest / norm) as f32);
+    }
+    norm.is_finite()
+}

@@ -1,0 +1,131 @@
+//! The register tile: some rows of `c` by a few vectors of columns, summed over `k` in registers.
+//!
+//! At each step `p` of `k` a row of `b` is loaded as vectors, each number of a column of `a` is spread over a vector,
+//! and every pair is multiplied and added. Each element of `c` is one chain of additions in the order of `p`, so its
+//! bits do not depend on where in a tile it lies.
+//!
+//! Addresses are raw pointers: with slices, the checks at each step cost a quarter of the speed (14 rows of two vectors
+//! take 28 multiplications and 16 loads a step, and leave no room for more).
+#![expect(unsafe_code, reason = "bounds are checked once for a whole product, in `drive`, instead of at every load")]
+
+use crate::Real;
+use pulp::Simd;
+use std::array::from_fn;
+
+/// The most rows that a tile has.
+pub(super) const MAX_ROWS: usize = 14;
+
+/// One tile: `c ← alpha · a · b + beta · c`.
+#[derive(Clone, Copy)]
+pub(super) struct Tile<T> {
+    /// The first row of `a` at the first step.
+    pub(super) a: *const T,
+    /// From a row of `a` to the next; 1 where tiles are `UNIT`.
+    pub(super) a_row: usize,
+    /// From a step of `a` to the next.
+    pub(super) a_step: usize,
+    /// The first column of `b` at the first step; columns are neighbours.
+    pub(super) b: *const T,
+    /// From a step of `b` to the next.
+    pub(super) b_step: usize,
+    /// Steps of `k`.
+    pub(super) depth: usize,
+    /// The upper left corner in `c`; columns are neighbours.
+    pub(super) c: *mut T,
+    /// From a row of `c` to the next.
+    pub(super) c_row: usize,
+    /// Columns of `c` that are written: at most the whole vectors.
+    pub(super) columns: usize,
+    pub(super) alpha: T,
+    pub(super) beta: T,
+}
+
+/// Calls the body for each of the rows that there are, with the number of the row as a constant: a loop of more than
+/// nine rows is not unrolled, and then the sums live in memory.
+macro_rules! each_row {
+    ($rows:ident, $i:ident => $body:block) => {
+        each_row!(@ $rows, $i, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
+    };
+    (@ $rows:ident, $i:ident, $body:block, $($number:literal)*) => {
+        $(if $number < $rows {
+            const fn number() -> usize { $number }
+            let $i = number();
+            $body
+        })*
+    };
+}
+
+impl<T: Real> Tile<T> {
+    /// Computes the tile; rows of `a` are neighbours if `UNIT`, products are rounded once if `FUSED`.
+    ///
+    /// # Safety
+    /// For every step below `depth`: `ROWS` rows of `a` and `VECTORS` whole vectors of `b` can be read. `columns`
+    /// columns of `ROWS` rows of `c` can be read and written, and nobody else does.
+    #[inline(always)]
+    pub(super) unsafe fn run<S: Simd, const FUSED: bool, const ROWS: usize, const VECTORS: usize, const UNIT: bool>(
+        self,
+        simd: S,
+    ) {
+        let lanes = T::lanes::<S>();
+        let mut sums = [[T::splat(simd, T::ZERO); VECTORS]; ROWS];
+        let (mut a, mut b) = (self.a, self.b);
+        for _ in 0..self.depth {
+            // SAFETY: this step's vectors of `b` can be read.
+            let y: [T::Vector<S>; VECTORS] = from_fn(|v| unsafe { b.add(v * lanes).cast::<T::Vector<S>>().read_unaligned() });
+            each_row!(ROWS, i => {
+                // SAFETY: row `i` of this step's column of `a` can be read.
+                let x = T::splat(simd, unsafe { *a.add(if UNIT { i } else { i * self.a_row }) });
+                for v in 0..VECTORS {
+                    sums[i][v] = multiply_add::<T, S, FUSED>(simd, x, y[v], sums[i][v]);
+                }
+            });
+            // Wrapping: after the last step these point nowhere and are not read.
+            a = a.wrapping_add(self.a_step);
+            b = b.wrapping_add(self.b_step);
+        }
+        each_row!(ROWS, i => {
+            // SAFETY: the row's `columns` numbers are this tile's own.
+            let row = unsafe { std::slice::from_raw_parts_mut(self.c.add(i * self.c_row), self.columns) };
+            store::<T, S, VECTORS>(simd, &sums[i], row, self.alpha, self.beta);
+        });
+    }
+}
+
+/// `row ← alpha · sums + beta · row`; the last vectors may stick out of the row.
+#[inline(always)]
+fn store<T: Real, S: Simd, const VECTORS: usize>(
+    simd: S,
+    sums: &[T::Vector<S>; VECTORS],
+    row: &mut [T],
+    alpha: T,
+    beta: T,
+) {
+    let lanes = T::lanes::<S>();
+    let (alpha, factor) = (T::splat(simd, alpha), T::splat(simd, beta));
+    let mix = |sum, old| {
+        let scaled = T::times(simd, alpha, sum);
+        if beta == T::ZERO { scaled } else { T::plus(simd, scaled, T::times(simd, factor, old)) }
+    };
+    for (v, &sum) in sums.iter().enumerate() {
+        let Some(place) = row.get_mut(v * lanes..) else { return };
+        if place.len() >= lanes {
+            let place = place.as_mut_ptr().cast::<T::Vector<S>>();
+            // SAFETY: a whole vector fits; an old value that is not wanted is not used.
+            unsafe { place.write_unaligned(mix(sum, place.read_unaligned())) };
+        } else {
+            let old = T::load_some(simd, place);
+            T::store_some(simd, place, mix(sum, old));
+        }
+    }
+}
+
+/// `a · b + sum`, in one instruction if `FUSED`.
+#[inline(always)]
+pub(super) fn multiply_add<T: Real, S: Simd, const FUSED: bool>(
+    simd: S,
+    a: T::Vector<S>,
+    b: T::Vector<S>,
+    sum: T::Vector<S>,
+) -> T::Vector<S> {
+    if FUSED { T::times_plus(simd, a, b, sum) } else { T::plus(simd, T::times(simd, a, b), sum) }
+}
