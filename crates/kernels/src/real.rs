@@ -6,7 +6,7 @@ use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
 /// A floating-point number: `f32` for training, `f64` for checks and explanations.
 pub trait Real:
-    crate::gemm::pack::Turn
+    crate::gemm::drive::Compiled
     + Copy
     + Send
     + Sync

@@ -21,7 +21,7 @@ pub(super) const MIN_DEPTH: usize = 64;
 const COLUMNS: usize = 8;
 
 /// A piece of `c ← alpha · a · b + beta · c`.
-pub(super) struct Dots<'x, 'c, T> {
+pub struct Dots<'x, 'c, T> {
     /// Row-major.
     pub(super) a: MatRef<'x, T>,
     /// The transpose of a row-major matrix.

@@ -6,14 +6,37 @@
 #![expect(unsafe_code, reason = "pieces of `c` are columns of rows that others write too, and tiles take addresses")]
 
 use super::dots::Dots;
-use super::machine::{Job, Machine};
+use super::machine::Machine;
 use super::plan::Plan;
 use super::tile::Tile;
 use super::{After, MatRef, Piece, pack};
 use crate::Real;
 use crate::team::{self, Shared};
-use pulp::Simd;
 use std::ops::Range;
+
+/// Entries to the code that is compiled for each instruction set and shape of tile: compiled here, once for each type of
+/// number, and not again in every crate that multiplies.
+pub trait Compiled: pack::Turn {
+    #[doc(hidden)]
+    fn block(block: Block<'_, '_, Self>);
+    #[doc(hidden)]
+    fn dots(machine: Machine, dots: Dots<'_, '_, Self>);
+}
+
+macro_rules! compiled {
+    ($($float:ident)*) => {
+        $(impl Compiled for $float {
+            fn block(block: Block<'_, '_, Self>) {
+                block.run();
+            }
+            fn dots(machine: Machine, dots: Dots<'_, '_, Self>) {
+                machine.run(dots);
+            }
+        })*
+    };
+}
+
+compiled!(f32 f64);
 
 /// One product under way.
 pub(super) struct Product<'x, T> {
@@ -28,10 +51,10 @@ pub(super) struct Product<'x, T> {
 impl<T: Real> Product<'_, T> {
     /// Computes all of `c`, and calls `after` for each piece as soon as it is done.
     pub(super) fn run(&self, c: &mut [T], scratch: &mut [T], after: &After<'_, T>) {
-        let Self { plan, a, b, .. } = self;
-        let as_dots = plan.as_dots(a, b);
-        let (left, right) = scratch.split_at_mut(plan.left_len());
-        let packs_left = !as_dots && plan.packs_left(a);
+        let plan = &self.plan;
+        let as_dots = plan.as_dots(&self.a, &self.b);
+        let (left, right) = plan.align(scratch).split_at_mut(plan.left_len());
+        let packs_left = !as_dots && plan.packs_left();
         if packs_left {
             // Copying a number takes about as long as a few multiplications.
             let workers = if plan.pieces() > 1 { usize::MAX } else { 1 };
@@ -61,7 +84,7 @@ impl<T: Real> Product<'_, T> {
 
     fn dots(&self, piece: &mut Piece<'_, T>) {
         let Self { machine, alpha, a, b, beta, .. } = *self;
-        machine.run(Dots { a, b, piece, alpha, beta });
+        T::dots(machine, Dots { a, b, piece, alpha, beta });
     }
 
     fn pack_left(&self, band: usize, out: &mut [T]) {
@@ -98,13 +121,13 @@ impl<T: Real> Product<'_, T> {
             self.pack_right(&depth, &piece.columns, right);
             let beta = if start == 0 { self.beta } else { T::ONE };
             start = depth.end;
-            self.machine.run(Block { product: self, depth, piece, left, right, beta });
+            T::block(Block { product: self, depth, piece, left, right, beta });
         }
     }
 }
 
 /// The part of a piece for some steps of `k`.
-struct Block<'x, 'c, T> {
+pub struct Block<'x, 'c, T> {
     product: &'x Product<'x, T>,
     depth: Range<usize>,
     piece: &'x mut Piece<'c, T>,
@@ -122,26 +145,23 @@ struct Left<'x, T> {
     step: usize,
 }
 
-impl<T: Real> Job for Block<'_, '_, T> {
-    #[inline(always)]
-    fn run<S: Simd, const FUSED: bool>(self, simd: S) {
+impl<'x, T: Real> Block<'x, '_, T> {
+    fn run(self) {
         let plan = &self.product.plan;
-        let columns = self.piece.columns.clone();
+        let columns = self.piece.columns();
         let mut at = columns.start;
         // A panel of `b` stays in the first-level cache while the bands of `a` pass by.
         while at < columns.end {
             let vectors = plan.panel(columns.end - at);
             let width = plan.width(vectors);
-            for row in self.piece.rows.clone().step_by(plan.rows) {
+            for row in self.piece.rows().step_by(plan.rows) {
                 let rows = row..(row + plan.rows).min(plan.m);
-                self.tile::<S, FUSED>(simd, rows, at..(at + width).min(columns.end), vectors);
+                self.tile(rows, at..(at + width).min(columns.end), vectors);
             }
             at += width;
         }
     }
-}
 
-impl<'x, T: Real> Block<'x, '_, T> {
     fn left(&self, rows: &Range<usize>) -> Left<'x, T> {
         let Product { plan, a, .. } = self.product;
         if let Some(packed) = self.left {
@@ -165,8 +185,7 @@ impl<'x, T: Real> Block<'x, '_, T> {
         (&b.data[first..first + (depth - 1) * b.row_stride + width], b.row_stride)
     }
 
-    #[inline(always)]
-    fn tile<S: Simd, const FUSED: bool>(&self, simd: S, rows: Range<usize>, columns: Range<usize>, vectors: usize) {
+    fn tile(&self, rows: Range<usize>, columns: Range<usize>, vectors: usize) {
         let product = self.product;
         let Left { data: a, row: a_row, step: a_step } = self.left(&rows);
         let (b, b_step) = self.right(&columns, product.plan.width(vectors));
@@ -186,45 +205,6 @@ impl<'x, T: Real> Block<'x, '_, T> {
         };
         // SAFETY: `left` and `right` cut slices that hold all steps of these rows and of whole vectors of these
         // columns, and the rows and columns of `c` are this piece's own.
-        unsafe {
-            if a_row == 1 {
-                by_shape::<T, S, FUSED, true>(simd, tile, rows.len(), vectors);
-            } else {
-                by_shape::<T, S, FUSED, false>(simd, tile, rows.len(), vectors);
-            }
-        }
-    }
-}
-
-/// Picks the tile of this many rows and vectors; [`Machine::vectors`] says which there are.
-///
-/// # Safety
-/// As [`Tile::run`].
-#[inline(always)]
-unsafe fn by_shape<T: Real, S: Simd, const FUSED: bool, const UNIT: bool>(
-    simd: S,
-    tile: Tile<T>,
-    rows: usize,
-    vectors: usize,
-) {
-    macro_rules! tiles {
-        ($($($rows:literal)* : $vectors:tt;)*) => {
-            match rows {
-                $($($rows => tiles!(@ $rows $vectors),)*)*
-                _ => unreachable!("a tile of {rows} rows"),
-            }
-        };
-        (@ $rows:literal ($($vectors:literal)*)) => {
-            match vectors {
-                // SAFETY: by the caller's promise.
-                $($vectors => unsafe { tile.run::<S, FUSED, $rows, $vectors, UNIT>(simd) },)*
-                _ => unreachable!("a tile of {rows} rows and {vectors} vectors"),
-            }
-        };
-    }
-    tiles! {
-        1: (1 2 4 8);
-        2 3 4 5 6 7: (1 2 4);
-        8 9 10 11 12 13 14: (1 2);
+        unsafe { tile.run(product.machine, rows.len(), vectors) };
     }
 }

@@ -3,13 +3,15 @@
 //! A tile of `rows` rows and two vectors keeps `2 · rows` sums in registers, next to two vectors of `b` and one of
 //! `a`: with 32 registers that makes 14 rows, with 16 it makes 6.
 
+#![expect(unsafe_code, reason = "a prefetch takes an address")]
+
 use super::lanes::Element;
 use super::tile::MAX_ROWS;
 use pulp::{Scalar128b, Simd};
 
 /// A set of vector instructions that this processor has.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Machine {
+pub enum Machine {
     /// 32 registers of 512 bits.
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     Avx512(pulp::x86::V4),
@@ -72,7 +74,7 @@ impl Machine {
         let registers_for_sums = 2 * self.rows();
         match rows {
             1 => 8,
-            rows if 4 * rows <= registers_for_sums => 4,
+            rows if 4 * rows < registers_for_sums => 4,
             _ => 2,
         }
     }
@@ -120,4 +122,16 @@ impl<J: Job, const FUSED: bool> pulp::WithSimd for With<J, FUSED> {
     fn with_simd<S: Simd>(self, simd: S) {
         self.0.run::<S, FUSED>(simd);
     }
+}
+
+/// Asks for the cache line at an address, which need not be one: the line comes while something else is computed.
+#[inline(always)]
+pub(super) fn prefetch<T>(address: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing, whatever the address.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
 }

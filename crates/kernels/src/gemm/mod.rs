@@ -14,10 +14,10 @@
 #![expect(unsafe_code, reason = "a piece is some columns of rows whose other columns belong to other pieces")]
 
 mod dots;
-mod drive;
+pub(crate) mod drive;
 pub(crate) mod lanes;
 mod machine;
-pub(crate) mod pack;
+mod pack;
 mod plan;
 mod tile;
 

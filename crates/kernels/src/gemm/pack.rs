@@ -7,7 +7,8 @@
 
 use super::MatRef;
 use super::lanes::Element;
-use crate::Real;
+use super::machine::prefetch;
+use crate::{Real, simd};
 use std::ops::Range;
 
 /// Numbers from a column of a packed band to the next: its rows, filled up to whole squares.
@@ -51,23 +52,37 @@ fn copy<T: Real>(from: MatRef<'_, T>, rows: Range<usize>, columns: Range<usize>,
 /// Rows of numbers that are neighbours. The usual widths are constants, since a call for each row would cost more than
 /// the copy.
 fn copy_rows<T: Real>(from: MatRef<'_, T>, rows: Range<usize>, columns: Range<usize>, width: usize, out: &mut [T]) {
-    let source = |r: usize| &from.data[r * from.row_stride + columns.start..];
-    for (r, line) in rows.zip(out.chunks_exact_mut(width)) {
-        match columns.len() {
-            16 => *first_mut::<T, 16>(line) = *first(source(r)),
-            32 => *first_mut::<T, 32>(line) = *first(source(r)),
-            64 => *first_mut::<T, 64>(line) = *first(source(r)),
-            count => line[..count].copy_from_slice(&source(r)[..count]),
+    let source = &from.data[rows.start * from.row_stride + columns.start..];
+    let lines = out.chunks_exact_mut(width).take(rows.len());
+    simd(
+        #[inline(always)]
+        || match columns.len() {
+            16 => copy_each::<T, 16>(source, from.row_stride, lines),
+            32 => copy_each::<T, 32>(source, from.row_stride, lines),
+            64 => copy_each::<T, 64>(source, from.row_stride, lines),
+            count => {
+                for (r, line) in lines.enumerate() {
+                    line[..count].copy_from_slice(&source[r * from.row_stride..][..count]);
+                }
+            }
+        },
+    );
+}
+
+/// How far ahead rows are asked for.
+const ROWS_AHEAD: usize = 16;
+
+#[inline(always)]
+fn copy_each<'o, T: Real, const N: usize>(source: &[T], stride: usize, lines: impl Iterator<Item = &'o mut [T]>) {
+    for (r, line) in lines.enumerate() {
+        // Rows lie on pages of their own, where the processor does not look ahead.
+        for at in (0..N).step_by(16) {
+            prefetch(source.as_ptr().wrapping_add((r + ROWS_AHEAD) * stride + at));
         }
+        let (line, source): (&mut [T; N], &[T; N]) =
+            (line.first_chunk_mut().expect("as many columns"), source[r * stride..].first_chunk().expect("as many"));
+        *line = *source;
     }
-}
-
-fn first<T, const N: usize>(slice: &[T]) -> &[T; N] {
-    slice.first_chunk().expect("as many columns")
-}
-
-fn first_mut<T, const N: usize>(slice: &mut [T]) -> &mut [T; N] {
-    slice.first_chunk_mut().expect("as many columns")
 }
 
 /// Side of the squares that are turned in registers.

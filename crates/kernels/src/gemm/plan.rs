@@ -8,16 +8,20 @@ use crate::Real;
 const DEPTH: usize = 256;
 
 /// The most columns of a piece: with [`DEPTH`], its packed panels fill a quarter of a second-level cache of 512 KiB.
-const PIECE: usize = 128;
+const PIECE: usize = 256;
 
 /// With so many bands or fewer, a row-major `b` is read as it lies: packing would cost more than it saves.
-const BANDS_IN_PLACE: usize = 2;
+const BANDS_IN_PLACE: usize = 6;
 
 /// With so many panels or fewer, `a` is read as it lies.
 const PANELS_IN_PLACE: usize = 4;
 
 /// Multiplications from which threads help.
 const PARALLEL: usize = 1 << 19;
+
+/// Packed panels start at a cache line, so at a multiple of this many numbers at most: a vector that lies across two
+/// lines takes two loads.
+const ALIGN: usize = 16;
 
 /// The blocks of one product.
 #[derive(Clone, Copy, Debug)]
@@ -78,10 +82,8 @@ impl Plan {
     }
 
     /// Whether `a` is packed.
-    pub(super) fn packs_left<T>(&self, a: &MatRef<'_, T>) -> bool {
-        let by_columns = a.row_stride == 1 || self.m == 1;
-        let limit = if by_columns { PANELS_IN_PLACE } else { 1 };
-        self.n > limit * self.width(self.vectors)
+    pub(super) fn packs_left(&self) -> bool {
+        self.n > PANELS_IN_PLACE * self.width(self.vectors)
     }
 
     /// Whether `b` is packed where its rows have whole panels.
@@ -96,7 +98,7 @@ impl Plan {
 
     /// Numbers in a packed band of `a`.
     pub(super) fn band_len(&self) -> usize {
-        pack::lead(self.rows) * self.k
+        (pack::lead(self.rows) * self.k).next_multiple_of(ALIGN)
     }
 
     /// Numbers in all of packed `a`.
@@ -106,11 +108,17 @@ impl Plan {
 
     /// Numbers in the packed panels of one piece, for one block of `k`.
     pub(super) fn right_len(&self) -> usize {
-        self.piece_columns.min(self.n.next_multiple_of(self.lanes)) * self.depth
+        (self.piece_columns.min(self.n.next_multiple_of(self.lanes)) * self.depth).next_multiple_of(ALIGN)
+    }
+
+    /// The part of the scratch that is used.
+    pub(super) fn align<'s, T>(&self, scratch: &'s mut [T]) -> &'s mut [T] {
+        let start = scratch.as_ptr().align_offset(64).min(ALIGN);
+        &mut scratch[start..]
     }
 
     /// Numbers of scratch in all, for so many threads.
     pub(super) fn scratch(&self, workers: usize) -> usize {
-        self.left_len() + workers.clamp(1, self.pieces()) * self.right_len()
+        ALIGN + self.left_len() + workers.clamp(1, self.pieces()) * self.right_len()
     }
 }

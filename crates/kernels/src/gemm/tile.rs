@@ -8,6 +8,7 @@
 //! take 28 multiplications and 16 loads a step, and leave no room for more).
 #![expect(unsafe_code, reason = "bounds are checked once for a whole product, in `drive`, instead of at every load")]
 
+use super::machine::{Job, Machine, prefetch};
 use crate::Real;
 use pulp::Simd;
 use std::array::from_fn;
@@ -56,37 +57,74 @@ macro_rules! each_row {
 }
 
 impl<T: Real> Tile<T> {
-    /// Computes the tile; rows of `a` are neighbours if `UNIT`, products are rounded once if `FUSED`.
+    /// Computes the tile of this many rows and vectors; [`Machine::vectors`] says which there are.
     ///
     /// # Safety
-    /// For every step below `depth`: `ROWS` rows of `a` and `VECTORS` whole vectors of `b` can be read. `columns`
-    /// columns of `ROWS` rows of `c` can be read and written, and nobody else does.
+    /// For every step below `depth`: `rows` rows of `a` and whole `vectors` of `b` can be read. `columns` columns of
+    /// `rows` rows of `c` can be read and written, and nobody else does.
+    pub(super) unsafe fn run(self, machine: Machine, rows: usize, vectors: usize) {
+        if self.a_row == 1 { self.pick::<true>(machine, rows, vectors) } else { self.pick::<false>(machine, rows, vectors) }
+    }
+
+    /// Each shape is a function of its own: one function of all of them would take minutes to compile.
+    fn pick<const UNIT: bool>(self, machine: Machine, rows: usize, vectors: usize) {
+        macro_rules! tiles {
+            ($($($rows:literal)* : $vectors:tt;)*) => {
+                match rows {
+                    $($($rows => tiles!(@ $rows $vectors),)*)*
+                    _ => unreachable!("a tile of {rows} rows"),
+                }
+            };
+            (@ $rows:literal ($($vectors:literal)*)) => {
+                match vectors {
+                    $($vectors => machine.run(Shaped::<T, $rows, $vectors, UNIT>(self)),)*
+                    _ => unreachable!("a tile of {rows} rows and {vectors} vectors"),
+                }
+            };
+        }
+        tiles! {
+            1: (1 2 4 8);
+            2 3 4 5 6: (1 2 4);
+            7 8 9 10 11 12 13 14: (1 2);
+        }
+    }
+}
+
+/// A tile of `ROWS` rows and `VECTORS` vectors; rows of `a` are neighbours if `UNIT`. What [`Tile::run`] asks for holds.
+struct Shaped<T, const ROWS: usize, const VECTORS: usize, const UNIT: bool>(Tile<T>);
+
+impl<T: Real, const ROWS: usize, const VECTORS: usize, const UNIT: bool> Job for Shaped<T, ROWS, VECTORS, UNIT> {
     #[inline(always)]
-    pub(super) unsafe fn run<S: Simd, const FUSED: bool, const ROWS: usize, const VECTORS: usize, const UNIT: bool>(
-        self,
-        simd: S,
-    ) {
+    fn run<S: Simd, const FUSED: bool>(self, simd: S) {
+        let tile = self.0;
         let lanes = T::lanes::<S>();
         let mut sums = [[T::splat(simd, T::ZERO); VECTORS]; ROWS];
-        let (mut a, mut b) = (self.a, self.b);
-        for _ in 0..self.depth {
+        each_row!(ROWS, i => {
+            let row = tile.c.wrapping_add(i * tile.c_row);
+            for v in 0..VECTORS {
+                prefetch(row.wrapping_add(v * lanes));
+            }
+        });
+        let (mut a, mut b) = (tile.a, tile.b);
+        for _ in 0..tile.depth {
             // SAFETY: this step's vectors of `b` can be read.
-            let y: [T::Vector<S>; VECTORS] = from_fn(|v| unsafe { b.add(v * lanes).cast::<T::Vector<S>>().read_unaligned() });
+            let y: [T::Vector<S>; VECTORS] =
+                from_fn(|v| unsafe { b.add(v * lanes).cast::<T::Vector<S>>().read_unaligned() });
             each_row!(ROWS, i => {
                 // SAFETY: row `i` of this step's column of `a` can be read.
-                let x = T::splat(simd, unsafe { *a.add(if UNIT { i } else { i * self.a_row }) });
+                let x = T::splat(simd, unsafe { *a.add(if UNIT { i } else { i * tile.a_row }) });
                 for v in 0..VECTORS {
                     sums[i][v] = multiply_add::<T, S, FUSED>(simd, x, y[v], sums[i][v]);
                 }
             });
             // Wrapping: after the last step these point nowhere and are not read.
-            a = a.wrapping_add(self.a_step);
-            b = b.wrapping_add(self.b_step);
+            a = a.wrapping_add(tile.a_step);
+            b = b.wrapping_add(tile.b_step);
         }
         each_row!(ROWS, i => {
             // SAFETY: the row's `columns` numbers are this tile's own.
-            let row = unsafe { std::slice::from_raw_parts_mut(self.c.add(i * self.c_row), self.columns) };
-            store::<T, S, VECTORS>(simd, &sums[i], row, self.alpha, self.beta);
+            let row = unsafe { std::slice::from_raw_parts_mut(tile.c.add(i * tile.c_row), tile.columns) };
+            store::<T, S, VECTORS>(simd, &sums[i], row, tile.alpha, tile.beta);
         });
     }
 }
