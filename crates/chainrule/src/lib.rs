@@ -25,6 +25,7 @@ pub use activation::Activation;
 pub use builder::{Mlp, MlpBuilder};
 pub use chainrule_data as data;
 pub use chainrule_engine as engine;
+pub use chainrule_kernels as kernels;
 pub use error::Error;
 pub use evaluate::{Evaluation, Evaluator, Prediction, Scores, Tally, evaluate, predict};
 pub use explain::{Explanation, LayerExplanation, Table, explain, explain_sample};

@@ -1,0 +1,116 @@
+//! The workloads.
+
+use anyhow::Result;
+use chainrule::engine::{Graph, Plan, Session};
+use chainrule::{Activation, Loss, Mlp, Model, Optimizer, Stepper, Stream, Task};
+use serde::Deserialize;
+
+/// A network and the size of its batches.
+#[derive(Deserialize)]
+pub(crate) struct Shape {
+    sizes: Vec<usize>,
+    activation: Activation,
+    batch: usize,
+    loss: Loss,
+}
+
+/// A network that learns.
+#[derive(Deserialize)]
+pub(crate) struct Training {
+    #[serde(flatten)]
+    shape: Shape,
+    optimizer: Optimizer,
+    rate: f64,
+}
+
+/// Batches, and the most memory that they take.
+const BATCHES: usize = 64;
+const MOST_BYTES: usize = 256 << 20;
+
+/// Inputs and class indices in memory; batches are slices of them.
+struct Batches {
+    x: Vec<f32>,
+    y: Vec<f32>,
+    inputs: usize,
+    batch: usize,
+    next: usize,
+}
+
+impl Batches {
+    fn new(shape: &Shape) -> Self {
+        let (inputs, outputs) = (shape.sizes[0], shape.sizes[shape.sizes.len() - 1]);
+        let count = (MOST_BYTES / (4 * inputs * shape.batch)).clamp(2, BATCHES);
+        let mut random = Stream::new(1, 0);
+        let x = (0..count * shape.batch * inputs).map(|_| random.unit() as f32).collect();
+        let y = (0..count * shape.batch).map(|_| (random.unit() * outputs as f64).floor() as f32).collect();
+        Self { x, y, inputs, batch: shape.batch, next: 0 }
+    }
+
+    fn next(&mut self) -> (&[f32], &[f32]) {
+        let (at, len) = (self.next * self.batch, self.batch);
+        self.next = (self.next + 1) % (self.y.len() / len);
+        (&self.x[at * self.inputs..(at + len) * self.inputs], &self.y[at..at + len])
+    }
+}
+
+fn model(shape: &Shape, optimizer: Optimizer, rate: f64) -> Result<Model> {
+    let [inputs, hidden @ .., outputs] = shape.sizes.as_slice() else {
+        anyhow::bail!("a network needs at least the number of inputs and of outputs");
+    };
+    let builder = Mlp::builder().input(*inputs).output(*outputs).loss(shape.loss).optimizer(optimizer, rate);
+    let builder = hidden.iter().fold(builder, |builder, &size| builder.hidden(size, shape.activation));
+    let output = if shape.loss.takes_index() { Activation::Identity } else { shape.activation };
+    let mut model = builder.output_activation(output).batch_size(shape.batch).build()?.model;
+    model.task = Task::Classes((0..*outputs).map(|class| class.to_string()).collect());
+    Ok(model)
+}
+
+impl Training {
+    pub(crate) fn prepare(&self) -> Result<impl FnMut() -> Result<()> + use<>> {
+        let rate = self.rate;
+        let mut model = model(&self.shape, self.optimizer, rate)?;
+        let mut stepper = Stepper::new(&model)?;
+        let mut batches = Batches::new(&self.shape);
+        Ok(move || {
+            let (x, y) = batches.next();
+            let done = stepper.step(&mut model, x, y, rate)?;
+            anyhow::ensure!(done.moved, "the cost is not finite");
+            Ok(())
+        })
+    }
+}
+
+/// One forward pass a step.
+pub(crate) fn inference(shape: &Shape) -> Result<impl FnMut() -> Result<()> + use<>> {
+    let model = model(shape, Optimizer::Sgd, 0.1)?;
+    let graph = Graph::new();
+    let x = graph.input("x", &[shape.batch, shape.sizes[0]]);
+    let layers = model.network.apply(&graph, x, None);
+    let output = layers[layers.len() - 1].a;
+    let mut session = Session::new(Plan::new(&graph, &[output])?)?;
+    let mut batches = Batches::new(shape);
+    Ok(move || {
+        let (x, _) = batches.next();
+        session.run(&model.parameters, &[x])?;
+        std::hint::black_box(session.output(0));
+        Ok(())
+    })
+}
+
+/// Builds the chain, runs it and its gradient.
+pub(crate) fn chain(length: usize) -> impl FnMut() -> Result<()> {
+    move || {
+        let graph = Graph::new();
+        let (start, y) = (graph.input("x", &[]), graph.input("y", &[]));
+        let mut x = start;
+        for _ in 0..length {
+            x = (x + y) * (x * y + 1.0);
+        }
+        let gradients = graph.gradients(x, &[start, y])?;
+        let plan = Plan::new(&graph, &[x, gradients[0], gradients[1]])?;
+        let mut session = Session::<f64>::new(plan)?;
+        session.run(&[], &[&[0.1], &[0.1]])?;
+        std::hint::black_box(session.output(2));
+        Ok(())
+    }
+}
