@@ -24,7 +24,9 @@ struct Arguments {
 enum Mode {
     Train(work::Training),
     Infer(work::Shape),
-    Chain { length: usize },
+    Chain {
+        length: usize,
+    },
     /// Not a contest: what this machine can do at most.
     Peak,
 }

@@ -18,7 +18,8 @@ pub(crate) fn measure() -> Value {
     let threads = team::threads();
     let lanes = Arch::new().dispatch(Lanes);
     let flop = threads as f64 * TURNS as f64 * (SUMS * lanes * 2) as f64;
-    let multiply = best(|| team::for_each(threads, threads, &|_, _| {
+    let multiply = best(|| {
+        team::for_each(threads, threads, &|_, _| {
             std::hint::black_box(Arch::new().dispatch(Multiply));
         });
     });
