@@ -1,4 +1,6 @@
-//! The project's own commands: `cargo xtask test` and `cargo xtask check`.
+//! The project's own commands: `cargo xtask test`, `cargo xtask check` and `cargo xtask bench`.
+
+mod bench;
 
 use anyhow::{Context, Result, bail};
 use cargo_metadata::{DependencyKind, MetadataCommand};
@@ -6,12 +8,14 @@ use std::collections::BTreeSet;
 use std::process::{Command, ExitCode};
 
 const HELP: &str = "cargo xtask test    run every test
-cargo xtask check   formatting, lints with warnings denied, documentation, and the architecture";
+cargo xtask check   formatting, lints with warnings denied, documentation, and the architecture
+cargo xtask bench   measure against other libraries (bench/README.md; --help lists the options)";
 
 fn main() -> ExitCode {
     let done = match std::env::args().nth(1).as_deref() {
         Some("test") => test(),
         Some("check") => check(),
+        Some("bench") => bench::run(std::env::args().skip(1)),
         _ => {
             eprintln!("{HELP}");
             return ExitCode::from(2);
@@ -52,8 +56,12 @@ fn cargo(args: &[&str], env: &[(&str, &str)]) -> Result<()> {
 }
 
 /// The floors, from the ground up: a crate may use crates of lower floors only.
-const FLOORS: &[&[&str]] =
-    &[&["chainrule-kernels", "chainrule-data"], &["chainrule-engine"], &["chainrule"], &["chainrule-cli"]];
+const FLOORS: &[&[&str]] = &[
+    &["chainrule-kernels", "chainrule-data"],
+    &["chainrule-engine"],
+    &["chainrule"],
+    &["chainrule-cli", "chainrule-bench"],
+];
 
 /// Imports go down only, and the drawing in ARCHITECTURE.md shows the imports that there are.
 fn architecture() -> Result<()> {

@@ -119,12 +119,10 @@ impl OptimizerState {
     /// Begins the next step: how parameters move in it, by whether they decay (see [`is_decayed`]), and the blocks.
     pub(crate) fn begin(&mut self, rate: f64, l1: f64, l2: f64) -> (impl Fn(bool) -> Update<f32> + use<>, [&mut [f32]; 2]) {
         self.steps = self.steps.saturating_add(1);
-        let (optimizer, steps) = (self.optimizer, self.steps);
-        let update = move |decayed: bool| Update {
-            rule: optimizer.rule(steps, rate as f32, decayed),
-            penalty: if decayed { Penalty { l1: l1 as f32, l2: l2 as f32 } } else { Penalty::NONE },
-        };
-        (update, self.blocks.each_mut().map(Vec::as_mut_slice))
+        let rule = |decayed| self.optimizer.rule(self.steps, rate as f32, decayed);
+        let weight = Update { rule: rule(true), penalty: Penalty { l1: l1 as f32, l2: l2 as f32 } };
+        let bias = Update { rule: rule(false), penalty: Penalty::NONE };
+        (move |decayed| if decayed { weight } else { bias }, self.blocks.each_mut().map(Vec::as_mut_slice))
     }
 
     /// Takes back the step that was begun: nothing moved.

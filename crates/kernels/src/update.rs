@@ -7,6 +7,7 @@
 use crate::gemm::{MatRef, Piece, gemm, gemm_then};
 use crate::team::{Shared, for_each};
 use crate::{Real, simd};
+use std::array::from_fn;
 
 /// How weights `w` move by their gradient `g`: a rule, and a penalty on the weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -179,7 +180,11 @@ fn first<T>([first, _]: [&mut [T]; 2]) -> [&mut [T]; 1] {
     [first]
 }
 
-/// Calls `f` for each weight with its gradient and its numbers in `memory`.
+/// Weights that are moved together: whole vectors on every machine.
+const GROUP: usize = 16;
+
+/// Calls `f` for each weight with its gradient and its numbers in `memory`. What is left over after whole groups is
+/// filled up with zeros to one more: a few weights cost no more than a group.
 #[inline(always)]
 fn each<T: Real, const N: usize>(w: &mut [T], g: &[T], memory: [&mut [T]; N], f: impl Fn(&mut T, T, [&mut T; N])) {
     let len = w.len();
@@ -187,10 +192,28 @@ fn each<T: Real, const N: usize>(w: &mut [T], g: &[T], memory: [&mut [T]; N], f:
     simd(
         #[inline(always)]
         || {
-            let mut memory = memory.map(|block| &mut block[..len]);
-            let g = &g[..len];
-            for i in 0..len {
-                f(&mut w[i], g[i], memory.each_mut().map(|block| &mut block[i]));
+            let (groups, rest) = w.as_chunks_mut::<GROUP>();
+            let (g_groups, g_rest) = g.as_chunks::<GROUP>();
+            let mut parts = memory.map(|block| block.as_chunks_mut::<GROUP>());
+            for (at, (w, g)) in groups.iter_mut().zip(g_groups).enumerate() {
+                let mut memory = parts.each_mut().map(|(groups, _)| &mut groups[at]);
+                for i in 0..GROUP {
+                    f(&mut w[i], g[i], memory.each_mut().map(|group| &mut group[i]));
+                }
+            }
+            if rest.is_empty() {
+                return;
+            }
+            let fill = |rest: &[T]| -> [T; GROUP] { from_fn(|i| rest.get(i).copied().unwrap_or(T::ZERO)) };
+            let (mut w, g) = (fill(rest), fill(g_rest));
+            let mut memory = parts.each_ref().map(|(_, rest)| fill(rest));
+            for i in 0..GROUP {
+                f(&mut w[i], g[i], memory.each_mut().map(|group| &mut group[i]));
+            }
+            let count = rest.len();
+            rest.copy_from_slice(&w[..count]);
+            for ((_, rest), group) in parts.iter_mut().zip(&memory) {
+                rest.copy_from_slice(&group[..count]);
             }
         },
     );
@@ -269,6 +292,10 @@ pub fn gemm_update<T: Real>(
     let beside = Beside::new(w, memory);
     gemm_then(T::ONE, a, b, T::ZERO, g, scratch, &|mut piece: Piece<'_, T>| {
         let first = piece.columns().start;
+        if let Some((start, whole)) = piece.whole_rows() {
+            // SAFETY: the weights of a piece are nobody else's, and all is borrowed for this call.
+            return unsafe { beside.apply(update, start, whole) };
+        }
         for row in piece.rows() {
             // SAFETY: the weights of a piece are nobody else's, and all is borrowed for this call.
             unsafe { beside.apply(update, row * columns + first, piece.row(row)) };

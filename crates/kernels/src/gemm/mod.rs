@@ -1,7 +1,7 @@
 //! The matrix product, packed and blocked for the caches.
 //!
-//! `c` is cut into pieces that threads claim, bands of at most 14 rows and panels of a few vectors of columns; a band
-//! and a panel meet in a tile whose sums stay in registers (`tile`). Steps of `k` come in blocks of 256, so that a
+//! `c` is cut into pieces that threads claim, bands of at most 6 rows and panels of a few vectors of columns; a band
+//! and a panel meet in a tile whose sums stay in registers (`tile`). Steps of `k` come in blocks of 128, so that a
 //! panel stays in the first-level cache, and a piece has as many panels as stay in the second (`plan`). Matrices whose
 //! rows are far apart are copied first in the order of reading (`pack`), small ones are read as they lie, and a few
 //! rows times a transposed matrix are scalar products (`dots`); `drive` has the loops. The structure is that of Van Zee
@@ -117,6 +117,16 @@ impl<'c, T> Piece<'c, T> {
         let (c, _) = self.address(i, self.columns.start);
         // SAFETY: by the promise given to `new`.
         unsafe { std::slice::from_raw_parts_mut(c, self.columns.len()) }
+    }
+
+    /// All of the piece, and where it begins in the result, if it has every column.
+    pub fn whole_rows(&mut self) -> Option<(usize, &mut [T])> {
+        if self.columns.len() < self.stride {
+            return None;
+        }
+        let start = self.rows.start * self.stride;
+        // SAFETY: by the promise given to `new`; the rows follow each other.
+        Some((start, unsafe { std::slice::from_raw_parts_mut(self.c.add(start), self.rows.len() * self.stride) }))
     }
 
     /// The element in row `i` and column `j` of the result.

@@ -5,7 +5,7 @@ use super::{MatRef, dots, pack};
 use crate::Real;
 
 /// Steps of `k` that a tile sums before `c` is touched: a packed panel of `b` this deep stays in the first-level cache.
-const DEPTH: usize = 256;
+const DEPTH: usize = 128;
 
 /// The most columns of a piece: with [`DEPTH`], its packed panels fill a quarter of a second-level cache of 512 KiB.
 const PIECE: usize = 256;

@@ -4,8 +4,7 @@
 //! and every pair is multiplied and added. Each element of `c` is one chain of additions in the order of `p`, so its
 //! bits do not depend on where in a tile it lies.
 //!
-//! Addresses are raw pointers: with slices, the checks at each step cost a quarter of the speed (14 rows of two vectors
-//! take 28 multiplications and 16 loads a step, and leave no room for more).
+//! Addresses are raw pointers: with slices, the checks at each step cost a quarter of the speed.
 #![expect(unsafe_code, reason = "bounds are checked once for a whole product, in `drive`, instead of at every load")]
 
 use super::machine::{Job, Machine, prefetch};
@@ -14,7 +13,7 @@ use pulp::Simd;
 use std::array::from_fn;
 
 /// The most rows that a tile has.
-pub(super) const MAX_ROWS: usize = 14;
+pub(super) const MAX_ROWS: usize = 6;
 
 /// One tile: `c ← alpha · a · b + beta · c`.
 #[derive(Clone, Copy)]
@@ -39,21 +38,6 @@ pub(super) struct Tile<T> {
     pub(super) columns: usize,
     pub(super) alpha: T,
     pub(super) beta: T,
-}
-
-/// Calls the body for each of the rows that there are, with the number of the row as a constant: a loop of more than
-/// nine rows is not unrolled, and then the sums live in memory.
-macro_rules! each_row {
-    ($rows:ident, $i:ident => $body:block) => {
-        each_row!(@ $rows, $i, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
-    };
-    (@ $rows:ident, $i:ident, $body:block, $($number:literal)*) => {
-        $(if $number < $rows {
-            const fn number() -> usize { $number }
-            let $i = number();
-            $body
-        })*
-    };
 }
 
 impl<T: Real> Tile<T> {
@@ -85,7 +69,6 @@ impl<T: Real> Tile<T> {
         tiles! {
             1: (1 2 4 8);
             2 3 4 5 6: (1 2 4);
-            7 8 9 10 11 12 13 14: (1 2);
         }
     }
 }
@@ -99,33 +82,39 @@ impl<T: Real, const ROWS: usize, const VECTORS: usize, const UNIT: bool> Job for
         let tile = self.0;
         let lanes = T::lanes::<S>();
         let mut sums = [[T::splat(simd, T::ZERO); VECTORS]; ROWS];
-        each_row!(ROWS, i => {
+        for i in 0..ROWS {
             let row = tile.c.wrapping_add(i * tile.c_row);
             for v in 0..VECTORS {
                 prefetch(row.wrapping_add(v * lanes));
             }
-        });
+        }
         let (mut a, mut b) = (tile.a, tile.b);
         for _ in 0..tile.depth {
             // SAFETY: this step's vectors of `b` can be read.
             let y: [T::Vector<S>; VECTORS] =
                 from_fn(|v| unsafe { b.add(v * lanes).cast::<T::Vector<S>>().read_unaligned() });
-            each_row!(ROWS, i => {
+            for i in 0..ROWS {
                 // SAFETY: row `i` of this step's column of `a` can be read.
                 let x = T::splat(simd, unsafe { *a.add(if UNIT { i } else { i * tile.a_row }) });
                 for v in 0..VECTORS {
                     sums[i][v] = multiply_add::<T, S, FUSED>(simd, x, y[v], sums[i][v]);
                 }
-            });
+            }
             // Wrapping: after the last step these point nowhere and are not read.
             a = a.wrapping_add(tile.a_step);
             b = b.wrapping_add(tile.b_step);
         }
-        each_row!(ROWS, i => {
-            // SAFETY: the row's `columns` numbers are this tile's own.
-            let row = unsafe { std::slice::from_raw_parts_mut(tile.c.add(i * tile.c_row), tile.columns) };
-            store::<T, S, VECTORS>(simd, &sums[i], row, tile.alpha, tile.beta);
-        });
+        // Written out: in a loop the sums would go through memory.
+        macro_rules! store_rows {
+            ($($i:literal)*) => {
+                $(if let Some(sums) = sums.get($i) {
+                    // SAFETY: the row's `columns` numbers are this tile's own.
+                    let row = unsafe { std::slice::from_raw_parts_mut(tile.c.add($i * tile.c_row), tile.columns) };
+                    store::<T, S, VECTORS>(simd, sums, row, tile.alpha, tile.beta);
+                })*
+            };
+        }
+        store_rows!(0 1 2 3 4 5);
     }
 }
 
