@@ -29,7 +29,7 @@ ADAM_EPSILON = 1e-8
 
 # The start of the chain of scalars.
 CHAIN_X = 0.1
-CHAIN_Y = 0.1
+CHAIN_Y = 1e-6
 
 BATCH_COUNT = 64
 MIN_BATCH_COUNT = 2

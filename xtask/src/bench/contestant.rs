@@ -206,6 +206,16 @@ mod tests {
     }
 
     #[test]
+    fn one_that_hangs_is_given_up() {
+        let mut contestant = shell("exec sleep 60");
+        let error = contestant.run_to_end(Duration::from_millis(20)).err().expect("too late");
+        assert_eq!(error.to_string(), "it did not end within 0 s");
+        let begin = Instant::now();
+        drop(contestant);
+        assert!(begin.elapsed() < Duration::from_secs(30), "it was not killed");
+    }
+
+    #[test]
     fn says_why_a_contestant_is_missing() {
         let refused = shell(r#"echo '{"ready": false, "reason": "no momentum"}'"#).ready();
         assert_eq!(refused.expect_err("refused").to_string(), "no momentum");

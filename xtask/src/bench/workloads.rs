@@ -30,6 +30,12 @@ impl Network {
         std::iter::once(self.inputs).chain(hidden).chain([self.outputs]).collect()
     }
 
+    /// For a reader, who does not want to count equal layers.
+    fn short(&self) -> String {
+        let Self { inputs, layers, width, outputs } = self;
+        if *layers > 3 { format!("{inputs}-({layers} × {width})-{outputs}") } else { self.dashed() }
+    }
+
     /// As the command line takes it: 784-128-10.
     pub(crate) fn dashed(&self) -> String {
         self.sizes().iter().map(usize::to_string).collect::<Vec<_>>().join("-")
@@ -94,7 +100,7 @@ impl Workload {
     /// One line for a reader.
     pub(crate) fn title(&self) -> String {
         let Self { activation, batch, loss, optimizer, .. } = self;
-        let network = self.network.dashed();
+        let network = self.network.short();
         match self.mode {
             Mode::Train => format!("train {network}, {activation}, batch {batch}, {loss}, {optimizer}"),
             Mode::Infer => format!("infer {network}, {activation}, batch {batch}"),
@@ -176,6 +182,12 @@ mod tests {
         assert_eq!(by_id("I256").operations(), Some((2 * 256 * weights) as f64));
         assert_eq!(by_id("S1").operations(), None);
         assert_eq!(by_id("S1").nodes(), Some(400_000.0));
+    }
+
+    #[test]
+    fn titles_are_short() {
+        assert_eq!(by_id("W8").title(), "train 784-(11 × 3072)-10, relu, batch 256, cross-entropy, sgd");
+        assert_eq!(by_id("I1").title(), "infer 784-512-512-10, relu, batch 1");
     }
 
     #[test]
