@@ -6,6 +6,7 @@ use crate::network::{LayerNodes, Network};
 use crate::recipe::Recipe;
 use chainrule_data::{Dataset, Scaling, Target};
 use chainrule_engine::{Expr, Graph};
+use chainrule_kernels::Block;
 use serde::{Deserialize, Serialize};
 
 /// What the outputs mean.
@@ -55,7 +56,7 @@ pub struct Model {
     /// How it was trained.
     pub recipe: Recipe,
     /// All weights and biases in one block: w1, b1, w2, b2, ….
-    pub parameters: Vec<f32>,
+    pub parameters: Block<f32>,
 }
 
 /// A network and its cost in a graph.

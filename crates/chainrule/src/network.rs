@@ -6,6 +6,7 @@ use crate::init::Init;
 use crate::random::Stream;
 use chainrule_engine::plan::Segment;
 use chainrule_engine::{Expr, Graph, Shape};
+use chainrule_kernels::Block;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -155,9 +156,9 @@ impl Network {
     }
 
     /// Draws all parameters: the same seed gives the same ones.
-    pub fn initialize(&self, init: Init, seed: u64) -> Vec<f32> {
-        let mut parameters = vec![0.0; self.parameters()];
-        let mut rest = parameters.as_mut_slice();
+    pub fn initialize(&self, init: Init, seed: u64) -> Block<f32> {
+        let mut parameters = Block::zeros(self.parameters());
+        let mut rest = &mut *parameters;
         for (number, (inputs, layer)) in (0..).zip(self.layer_inputs()) {
             let mut random = Stream::new(seed, number);
             let (weight, after) = rest.split_at_mut(inputs * layer.outputs);

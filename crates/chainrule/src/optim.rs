@@ -2,6 +2,7 @@
 
 use crate::names::{Choice, NameError, text_serde};
 use chainrule_engine::plan::Segment;
+use chainrule_kernels::Block;
 use chainrule_kernels::update::{AdamStep, Penalty, Rule, Update};
 use std::fmt;
 use std::str::FromStr;
@@ -105,14 +106,14 @@ text_serde!(Optimizer);
 #[derive(Clone, Debug)]
 pub struct OptimizerState {
     optimizer: Optimizer,
-    blocks: [Vec<f32>; 2],
+    blocks: [Block<f32>; 2],
     steps: i32,
 }
 
 impl OptimizerState {
     /// Nothing remembered yet, for this many parameters.
     pub fn new(optimizer: Optimizer, parameters: usize) -> Self {
-        let block = |i| if i < optimizer.state_blocks() { vec![0.0; parameters] } else { Vec::new() };
+        let block = |i| Block::zeros(if i < optimizer.state_blocks() { parameters } else { 0 });
         Self { optimizer, blocks: [block(0), block(1)], steps: 0 }
     }
 
@@ -122,7 +123,7 @@ impl OptimizerState {
         let rule = |decayed| self.optimizer.rule(self.steps, rate as f32, decayed);
         let weight = Update { rule: rule(true), penalty: Penalty { l1: l1 as f32, l2: l2 as f32 } };
         let bias = Update { rule: rule(false), penalty: Penalty::NONE };
-        (move |decayed| if decayed { weight } else { bias }, self.blocks.each_mut().map(Vec::as_mut_slice))
+        (move |decayed| if decayed { weight } else { bias }, self.blocks.each_mut().map(|block| &mut **block))
     }
 
     /// Takes back the step that was begun: nothing moved.

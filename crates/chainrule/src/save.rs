@@ -9,6 +9,7 @@ use crate::model::{Model, Task};
 use crate::network::Network;
 use crate::recipe::Recipe;
 use chainrule_data::Scaling;
+use chainrule_kernels::Block;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -156,7 +157,7 @@ fn scaling_fits(scaling: &Scaling, inputs: usize) -> bool {
     }
 }
 
-fn read_parameters(network: &Network, tensors: &SafeTensors<'_>) -> Result<Vec<f32>, String> {
+fn read_parameters(network: &Network, tensors: &SafeTensors<'_>) -> Result<Block<f32>, String> {
     let segments = network.segments();
     // Sizes are compared with what is really there before room is made for it.
     for segment in &segments {
@@ -172,13 +173,14 @@ fn read_parameters(network: &Network, tensors: &SafeTensors<'_>) -> Result<Vec<f
     if tensors.len() != segments.len() {
         return Err(format!("it has {} tensors, the network has {}", tensors.len(), segments.len()));
     }
-    let mut parameters = Vec::with_capacity(network.parameters());
+    let mut parameters = Block::zeros(network.parameters());
     for segment in &segments {
         let name = tensor_name(&segment.name);
         let tensor = tensors.tensor(&name).map_err(|e| e.to_string())?;
         let (numbers, _) = tensor.data().as_chunks::<4>();
-        parameters.extend(numbers.iter().map(|&bytes| f32::from_le_bytes(bytes)));
-        if parameters[segment.range.clone()].iter().any(|w| !w.is_finite()) {
+        let weights = &mut parameters[segment.range.clone()];
+        weights.iter_mut().zip(numbers).for_each(|(w, &bytes)| *w = f32::from_le_bytes(bytes));
+        if weights.iter().any(|w| !w.is_finite()) {
             return Err(format!("the tensor `{name}` has a weight that is not finite"));
         }
     }

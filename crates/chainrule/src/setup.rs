@@ -88,7 +88,7 @@ impl Setup {
         let (task, name) = learn_target(target, &train, "class");
         let network = self.network(data, target)?;
         let model = Model {
-            parameters: Vec::new(),
+            parameters: Default::default(),
             network,
             loss: self.loss.unwrap_or(match target {
                 Target::Classes { .. } => Loss::CrossEntropy { smoothing: 0.0 },

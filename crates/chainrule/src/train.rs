@@ -7,6 +7,7 @@ use crate::schedule::ScheduleState;
 use crate::step::Stepper;
 use chainrule_data::{Dataset, shuffle};
 use chainrule_engine::plan::Segment;
+use chainrule_kernels::Block;
 use serde::Serialize;
 use std::time::Instant;
 
@@ -184,7 +185,7 @@ pub fn fit(model: &mut Model, data: &Dataset, observer: &mut dyn Observer) -> Re
 struct Best {
     loss: f64,
     epoch: Option<usize>,
-    parameters: Vec<f32>,
+    parameters: Block<f32>,
 }
 
 /// The state of a training between epochs.

@@ -16,7 +16,7 @@ fn model(sizes: &[usize], hidden: Activation, output: Activation, loss: Loss, ta
         image: None,
         scaling: Scaling::None,
         recipe: Recipe::default(),
-        parameters: Vec::new(),
+        parameters: Default::default(),
     }
 }
 

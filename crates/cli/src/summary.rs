@@ -40,7 +40,7 @@ fn described(args: &SummaryArgs) -> Result<Model> {
         image: None,
         scaling: chainrule::data::Scaling::None,
         recipe,
-        parameters: Vec::new(),
+        parameters: Default::default(),
     })
 }
 

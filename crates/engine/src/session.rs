@@ -5,15 +5,15 @@ use crate::expr::Expr;
 use crate::graph::{Graph, NodeId};
 use crate::ops::{IndexFault, Io, Op, Rule};
 use crate::plan::{Place, Plan, Segment, Step, Work};
-use chainrule_kernels::Real;
+use chainrule_kernels::{Block, Real};
 use chainrule_kernels::update::{Update, apply_shared, gemm_update};
 
 /// The memory of a plan: runs it as often as wanted, without allocating after it is made.
 #[derive(Debug)]
 pub struct Session<T> {
     plan: Plan,
-    arena: Vec<T>,
-    scratch: Vec<T>,
+    arena: Block<T>,
+    scratch: Block<T>,
 }
 
 impl<T: Real> Session<T> {
@@ -30,12 +30,12 @@ impl<T: Real> Session<T> {
                 }
             }
         }
-        let mut arena = vec![T::ZERO; plan.arena];
+        let mut arena = Block::zeros(plan.arena);
         for (range, value) in &plan.constants {
             arena[range.clone()].fill(T::from_f64(*value));
         }
         let [single, double] = plan.scratch;
-        let scratch = vec![T::ZERO; if size_of::<T>() == size_of::<f32>() { single } else { double }];
+        let scratch = Block::zeros(if size_of::<T>() == size_of::<f32>() { single } else { double });
         Ok(Self { plan, arena, scratch })
     }
 

@@ -7,6 +7,7 @@
 //! Loops run through [`simd`], which compiles them for the widest vectors that the processor has (AVX-512, AVX2 with
 //! FMA, NEON, or plain code), chosen when the program runs.
 
+mod block;
 pub mod gemm;
 pub mod map;
 mod math;
@@ -16,6 +17,7 @@ pub mod reduce;
 pub mod team;
 pub mod update;
 
+pub use block::Block;
 pub use gemm::{After, MatRef, Piece, gemm, gemm_scratch, gemm_then};
 pub use real::Real;
 

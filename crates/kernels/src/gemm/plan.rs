@@ -56,7 +56,8 @@ impl Plan {
         let vectors = machine.vectors(rows);
         let width = vectors * lanes;
         let depth = if k <= DEPTH { k } else { k.div_ceil(k.div_ceil(DEPTH)) };
-        // Small products are one piece, middling ones two, so that two threads have work.
+        // Small products are one piece, middling ones two, so that two threads have work. The cut depends on `n` alone
+        // where it can: x · w and the update of w then leave the same columns of w in the same core's cache.
         let shared = m.saturating_mul(k).saturating_mul(n) >= PARALLEL;
         let columns = if shared { n.div_ceil(2).min(PIECE) } else { n };
         let piece_columns = columns.next_multiple_of(width);
