@@ -99,6 +99,13 @@ fn turn<T: Real>(from: MatRef<'_, T>, rows: Range<usize>, columns: Range<usize>,
         if whole {
             let lines: [&[T]; SQUARE] = std::array::from_fn(|i| column((c + i).min(count - 1)));
             for r in (0..squares).step_by(SQUARE) {
+                if r % 16 == 0 {
+                    // The next lines lie on pages of their own, where the processor does not look ahead.
+                    for i in SQUARE..2 * SQUARE {
+                        let next = (columns.start + c + i) * from.col_stride + rows.start + r;
+                        prefetch(from.data.as_ptr().wrapping_add(next));
+                    }
+                }
                 // SAFETY: each line has `height` numbers, and eight rows of `out` have room for eight from `c` on.
                 unsafe { T::turn_square(lines.map(|line| line.as_ptr().add(r)), out.as_mut_ptr().add(r * width + c), width) };
             }
