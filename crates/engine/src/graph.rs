@@ -157,7 +157,8 @@ impl Nodes {
         }
     }
 
-    fn append(&mut self, op: Op, shape: Shape, inputs: &[NodeId], at: &'static Location<'static>) -> NodeId {
+    /// Adds a node whose shape is known.
+    pub(crate) fn append(&mut self, op: Op, shape: Shape, inputs: &[NodeId], at: &'static Location<'static>) -> NodeId {
         let id = NodeId::at(self.nodes.len());
         let first_input = self.edges.len() as u32;
         self.edges.extend_from_slice(inputs);

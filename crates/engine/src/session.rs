@@ -90,7 +90,7 @@ impl<T: Real> Session<T> {
         let step = &plan.steps[position];
         run_step(step, arena, scratch, parameters, inputs).map_err(|fault| EngineError::Index {
             op: if let Work::Op(op) = step.work { op.name() } else { "" },
-            name: plan.labels[position].clone(),
+            name: plan.label(position),
             index: fault.index,
             size: fault.size,
         })

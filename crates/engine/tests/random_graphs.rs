@@ -2,7 +2,8 @@
 
 mod common;
 
-use chainrule_engine::{Arith, Expr, Graph, Plan, Session, check};
+use chainrule_engine::{Arith, Descent, Expr, Graph, Plan, Session, check};
+use chainrule_kernels::update::{Penalty, Rule, Update};
 use proptest::prelude::*;
 
 /// A graph over two matrices, a row, a scalar and a parameter, grown by `steps` random operations on values so far.
@@ -48,6 +49,67 @@ fn operate<'g>(a: Expr<'g>, b: Expr<'g>, dice: &mut dyn FnMut(usize) -> usize) -
     }
 }
 
+const RATE: f64 = 0.25;
+
+/// The parameter after one step of plain descent on `cost`.
+fn trained(g: &Graph, cost: Expr<'_>, w: Expr<'_>, plain: bool, start: &[f64], inputs: &[&[f64]]) -> Vec<f64> {
+    let gradient = g.gradients(cost, &[w]).unwrap()[0];
+    step(g, &[cost], &[(w, gradient)], plain, start, inputs)
+}
+
+/// All parameters after one step of plain descent.
+fn step(
+    g: &Graph,
+    outputs: &[Expr<'_>],
+    updates: &[(Expr<'_>, Expr<'_>)],
+    plain: bool,
+    start: &[f64],
+    inputs: &[&[f64]],
+) -> Vec<f64> {
+    let mut parameters = start.to_vec();
+    let mut session = Session::<f64>::new(Plan::training(g, outputs, updates, plain).unwrap()).unwrap();
+    let update = |_| Update { rule: Rule::Sgd { rate: RATE }, penalty: Penalty::NONE };
+    for go in [false, true] {
+        let before = parameters.clone();
+        let mut descent = Descent { parameters: &mut parameters, memory: [&mut [], &mut []], update: &update };
+        assert_eq!(session.train(&mut descent, inputs, &mut |_| go).unwrap(), go || updates.is_empty());
+        assert!(go || before == parameters, "nothing moves when told to stop");
+    }
+    parameters
+}
+
+#[test]
+fn what_moves_by_a_parameter_does_not_see_it_move() {
+    let g = Graph::new();
+    let (a, b) = (g.parameter("a", &[2]), g.parameter("b", &[2]));
+    // The gradient by each is the other.
+    let cost = (a * b).sum_all();
+    let gradients = g.gradients(cost, &[a, b]).unwrap();
+    for plain in [true, false] {
+        let updates = [(a, gradients[0]), (b, gradients[1])];
+        let moved = step(&g, &[cost, a], &updates, plain, &[1.0, 2.0, 4.0, 8.0], &[]);
+        assert_eq!(moved, [0.0, 0.0, 3.75, 7.5]);
+    }
+}
+
+#[test]
+fn a_weight_that_is_read_twice_moves_after_both() {
+    let g = Graph::new();
+    let x = g.input("x", &[3, 3]);
+    let w = g.parameter("w", &[3, 3]);
+    let cost = x.matmul(w).matmul(w).square().sum_all();
+    let gradient = g.gradients(cost, &[w]).unwrap()[0];
+    let x: Vec<f64> = (0..9).map(|i| f64::from(i) / 9.0).collect();
+    let start: Vec<f64> = (0..9).map(|i| f64::from(i % 4) / 5.0).collect();
+    let slope = g.evaluate(&[gradient], &[&x, &start]).unwrap();
+    for plain in [true, false] {
+        let moved = step(&g, &[cost], &[(w, gradient)], plain, &start, &[&x]);
+        for ((before, slope), after) in start.iter().zip(&slope[0]).zip(moved) {
+            assert!((after - (before - RATE * slope)).abs() < 1e-12);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -83,6 +145,15 @@ proptest! {
             }
         }
         prop_assert!(planned.plan().arena_len() <= transparent.plan().arena_len());
+
+        let gradient = transparent.output(4);
+        for plain in [true, false] {
+            let moved = trained(&g, top, w, plain, &parameters, &slices);
+            for ((&before, &slope), after) in parameters.iter().zip(gradient).zip(moved) {
+                let expected = before - RATE * slope;
+                prop_assert!((after - expected).abs() <= 1e-12 * (1.0 + slope.abs()), "{after} for {expected}, {plain}");
+            }
+        }
 
         let compared = check::gradients(&g, top, &wrt, &parameters, &inputs).unwrap();
         prop_assert!(check::worst(&compared) < 1e-6, "{compared:?}");

@@ -5,11 +5,10 @@
 //! it back after the last step that reads it.
 
 use super::lower::Draft;
+use super::node_map::NodeMap;
 use super::{Place, Work};
 use crate::graph::{NodeId, Nodes};
 use crate::ops::{Op, Role};
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 /// Whether memory of values that are read no more is used again.
@@ -25,7 +24,7 @@ const ALIGN: usize = 16;
 pub(super) struct Layout<'a> {
     nodes: &'a Nodes,
     reuse: Reuse,
-    places: HashMap<NodeId, Place>,
+    places: NodeMap<Place>,
     pub(super) outputs: Vec<Range<usize>>,
     pub(super) constants: Vec<(Range<usize>, f64)>,
     pub(super) size: usize,
@@ -41,7 +40,7 @@ impl Layout<'_> {
 
     /// Where the value of `id` lies.
     pub(super) fn place(&self, id: NodeId) -> Place {
-        self.places[&self.holder(id)].clone()
+        self.places.get(self.holder(id)).expect("what is read has a place").clone()
     }
 
     /// Where `draft` writes.
@@ -57,13 +56,13 @@ impl Layout<'_> {
     }
 
     pub(super) fn all_places(&self) -> impl Iterator<Item = (NodeId, Place)> + '_ {
-        self.places.iter().map(|(&id, place)| (id, place.clone()))
+        self.places.iter().map(|(id, place)| (id, place.clone()))
     }
 }
 
 pub(super) fn arrange<'a>(nodes: &'a Nodes, outputs: &[NodeId], drafts: &[Draft], reuse: Reuse) -> Layout<'a> {
     let mut layout =
-        Layout { nodes, reuse, places: HashMap::new(), outputs: Vec::new(), constants: Vec::new(), size: 0 };
+        Layout { nodes, reuse, places: NodeMap::new(nodes.len()), outputs: Vec::new(), constants: Vec::new(), size: 0 };
     place_leaves(nodes, &mut layout.places);
     for &output in outputs {
         let range = layout.size..layout.size + nodes.node(output).shape.len();
@@ -71,7 +70,7 @@ pub(super) fn arrange<'a>(nodes: &'a Nodes, outputs: &[NodeId], drafts: &[Draft]
         // The first output of a value is the value's own place; a second one, or a leaf, is copied to.
         let held = layout.holder(output);
         if !matches!(nodes.node(held).op, Op::Leaf(_)) {
-            layout.places.entry(held).or_insert(Place::Arena(range.clone()));
+            layout.places.get_or_insert(held, Place::Arena(range.clone()));
         }
         layout.outputs.push(range);
     }
@@ -80,7 +79,7 @@ pub(super) fn arrange<'a>(nodes: &'a Nodes, outputs: &[NodeId], drafts: &[Draft]
     layout
 }
 
-fn place_leaves(nodes: &Nodes, places: &mut HashMap<NodeId, Place>) {
+fn place_leaves(nodes: &Nodes, places: &mut NodeMap<Place>) {
     let mut start = 0;
     for id in nodes.leaves(Role::Parameter) {
         let end = start + nodes.node(id).shape.len();
@@ -100,8 +99,8 @@ fn place_constants(drafts: &[Draft], layout: &mut Layout<'_>) {
             if let Some(value) = layout.nodes.node(held).constant() {
                 let start = layout.size.next_multiple_of(ALIGN);
                 let range = start..start + layout.nodes.node(held).shape.len();
-                if let Entry::Vacant(place) = layout.places.entry(held) {
-                    place.insert(Place::Arena(range.clone()));
+                if layout.places.get(held).is_none() {
+                    layout.places.insert(held, Place::Arena(range.clone()));
                     layout.size = range.end;
                     layout.constants.push((range, value));
                 }
@@ -111,7 +110,7 @@ fn place_constants(drafts: &[Draft], layout: &mut Layout<'_>) {
 }
 
 fn place_values(drafts: &[Draft], layout: &mut Layout<'_>) {
-    let mut last_read = HashMap::new();
+    let mut last_read = NodeMap::new(layout.nodes.len());
     for (step, draft) in drafts.iter().enumerate() {
         for &read in &draft.reads {
             last_read.insert(layout.holder(read), step);
@@ -119,22 +118,22 @@ fn place_values(drafts: &[Draft], layout: &mut Layout<'_>) {
     }
     let mut slots = Slots { start: layout.size.next_multiple_of(ALIGN), gaps: Vec::new() };
     let mut end = slots.start;
-    let mut is_slot: HashMap<NodeId, Range<usize>> = HashMap::new();
+    let mut is_slot: NodeMap<Range<usize>> = NodeMap::new(layout.nodes.len());
     for (step, draft) in drafts.iter().enumerate() {
         if draft.copies_to.is_some() || !writes_arena(draft) {
             give_back_read(layout, draft, step, &last_read, &mut is_slot, &mut slots);
             continue;
         }
         let len = layout.nodes.node(draft.writes).shape.len();
-        if let Entry::Vacant(place) = layout.places.entry(draft.writes) {
+        if layout.places.get(draft.writes).is_none() {
             let range = slots.take(len);
             end = end.max(range.end);
-            place.insert(Place::Arena(range.start..range.start + len));
+            layout.places.insert(draft.writes, Place::Arena(range.start..range.start + len));
             is_slot.insert(draft.writes, range);
         }
         give_back_read(layout, draft, step, &last_read, &mut is_slot, &mut slots);
         // A gradient that is held while its parameter moves is read by nobody.
-        if let (Work::Descend { .. }, Some(range)) = (&draft.work, is_slot.remove(&draft.writes)) {
+        if let (Work::Descend { .. }, Some(range)) = (&draft.work, is_slot.remove(draft.writes)) {
             slots.give_back(range);
         }
     }
@@ -151,8 +150,8 @@ fn give_back_read(
     layout: &Layout<'_>,
     draft: &Draft,
     step: usize,
-    last_read: &HashMap<NodeId, usize>,
-    is_slot: &mut HashMap<NodeId, Range<usize>>,
+    last_read: &NodeMap<usize>,
+    is_slot: &mut NodeMap<Range<usize>>,
     slots: &mut Slots,
 ) {
     if layout.reuse == Reuse::Never {
@@ -160,8 +159,8 @@ fn give_back_read(
     }
     for &read in &draft.reads {
         let held = layout.holder(read);
-        if last_read[&held] == step
-            && let Some(range) = is_slot.remove(&held)
+        if last_read.get(held) == Some(&step)
+            && let Some(range) = is_slot.remove(held)
         {
             slots.give_back(range);
         }

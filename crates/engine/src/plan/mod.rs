@@ -8,6 +8,7 @@
 mod fuse;
 mod lower;
 mod memory;
+mod node_map;
 mod print;
 mod simplify;
 mod update;
@@ -96,7 +97,8 @@ pub struct Plan {
     pub(crate) parameters: Vec<Segment>,
     pub(crate) inputs: Vec<Segment>,
     pub(crate) outputs: Vec<Range<usize>>,
-    pub(crate) labels: Vec<String>,
+    /// Names of steps whose value has one, by the node of the graph.
+    pub(crate) names: HashMap<NodeId, String>,
     /// Where each node's value lies; empty unless transparent.
     pub(crate) places: HashMap<NodeId, Place>,
 }
@@ -181,7 +183,7 @@ impl Plan {
         let layout = memory::arrange(nodes, &simple.outputs, &drafts, reuse);
         let mut scratch = [0, 0];
         let mut steps = Vec::with_capacity(drafts.len());
-        let mut labels = Vec::new();
+        let mut names = HashMap::new();
         for draft in &drafts {
             let shapes: Vec<Shape> = draft.reads.iter().map(|&r| nodes.node(r).shape).collect();
             for (most, needed) in scratch.iter_mut().zip(draft.scratch(&shapes)) {
@@ -189,7 +191,9 @@ impl Plan {
             }
             let node = nodes.node(draft.writes);
             let origin = simple.origin[draft.writes.index()];
-            labels.push(original.label(origin));
+            if original.name(origin).is_some() || original.node(origin).constant().is_some() {
+                names.insert(origin, original.label(origin));
+            }
             steps.push(Step {
                 reads: draft.reads.iter().map(|&r| layout.place(r)).collect(),
                 write: layout.written(draft),
@@ -212,7 +216,7 @@ impl Plan {
             parameters,
             inputs,
             outputs: layout.outputs,
-            labels,
+            names,
             places,
         }
     }
@@ -235,6 +239,12 @@ impl Plan {
     /// Floating-point operations of one run.
     pub fn cost(&self) -> u64 {
         self.steps.iter().map(|s| s.cost).sum()
+    }
+
+    /// The name of the value that a step computes.
+    pub(crate) fn label(&self, step: usize) -> String {
+        let node = self.steps[step].node;
+        self.names.get(&node).cloned().unwrap_or_else(|| format!("v{}", node.index()))
     }
 
     /// The position of the first step that moves a parameter.

@@ -44,7 +44,7 @@ impl fmt::Display for Plan {
                     }
                     _ => format!("@{}", step.write.start),
                 };
-                [work, self.reads(i), to, step.shape.to_string(), step.cost.to_string(), self.labels[i].clone()]
+                [work, self.reads(i), to, step.shape.to_string(), step.cost.to_string(), self.label(i)]
             })
             .collect();
         let heads = ["step", "reads", "to", "shape", "flop", "value of"];
@@ -63,6 +63,7 @@ impl fmt::Display for Plan {
         for row in &rows {
             line(row.each_ref().map(String::as_str))?;
         }
-        writeln!(f, "{} steps, {} flop, arena of {} numbers", rows.len(), self.cost(), self.arena)
+        let bytes = self.arena * size_of::<f32>();
+        writeln!(f, "{} steps, {} flop, arena of {} numbers ({bytes} bytes in f32)", rows.len(), self.cost(), self.arena)
     }
 }

@@ -6,7 +6,7 @@
 use crate::graph::{NodeId, Nodes};
 use crate::ops::{Binary, Layout, Leaf, Op, Role, Unary};
 use crate::shape::Shape;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::panic::Location;
 
 /// A rewritten graph that knows where its nodes come from.
@@ -41,8 +41,8 @@ pub(super) fn keep(nodes: &Nodes, outputs: &[NodeId]) -> Simplified {
 
 /// The nodes that the outputs need, in fewer.
 pub(super) fn simplify(nodes: &Nodes, outputs: &[NodeId]) -> Simplified {
-    let mut seen = HashMap::new();
-    let mut constants = HashMap::new();
+    let mut seen = Seen::default();
+    let mut constants = FxHashMap::default();
     let once = |new: &mut Nodes, leaf, shape, at| match leaf {
         Leaf::Constant(_) => *constants.entry((leaf, shape)).or_insert_with(|| new.leaf(leaf, shape, at)),
         Leaf::Input(_) => new.leaf(leaf, shape, at),
@@ -88,12 +88,13 @@ fn rebuild(
             Op::Leaf(there) => leaf(&mut new, there, node.shape, node.at),
             op if inputs.len() > 2 => {
                 let all: Vec<NodeId> = inputs.iter().map(|input| now[input.index()]).collect();
-                new.push(op, &all, node.at)
+                new.append(op, node.shape, &all, node.at)
             }
             op => match rewrite(&new, op, [translated(0), translated(1)]) {
                 Rewrite::Same(id) => id,
                 Rewrite::Constant(value) => leaf(&mut new, Leaf::Constant(value), node.shape, node.at),
-                Rewrite::Node(op, both) => new.push(op, &both[..inputs.len().min(count(op))], node.at),
+                // What is rewritten has the shape that it had.
+                Rewrite::Node(op, both) => new.append(op, node.shape, &both[..inputs.len().min(count(op))], node.at),
             },
         };
         // A rewritten node may add none; what it adds stands for this one.
@@ -110,7 +111,7 @@ fn count(op: Op) -> usize {
     if matches!(op, Op::Unary(_)) { 1 } else { 2 }
 }
 
-type Seen = HashMap<(Op, [NodeId; 2]), NodeId>;
+type Seen = FxHashMap<(Op, [NodeId; 2]), NodeId>;
 
 fn rewrite(new: &Nodes, op: Op, [a, b]: [NodeId; 2], seen: &mut Seen) -> Rewrite {
     let number = |id: NodeId| if id == NodeId::POISON { None } else { new.node(id).constant() };

@@ -7,9 +7,9 @@
 
 use super::Work;
 use super::lower::Draft;
+use super::node_map::NodeMap;
 use crate::graph::{NodeId, Nodes};
 use crate::ops::{Leaf, Matmul, Op, Role};
-use std::collections::HashMap;
 
 /// A parameter and what it moves by.
 #[derive(Clone, Copy)]
@@ -26,7 +26,7 @@ pub(super) fn schedule(nodes: &Nodes, outputs: &[NodeId], updates: &[Update], pl
     let mut after: Vec<Vec<Draft>> = (0..=drafts.len()).map(|_| Vec::new()).collect();
     let mut joined = vec![false; drafts.len()];
     for update in updates {
-        let written = known.written.get(&nodes.holder(update.gradient)).copied();
+        let written = known.written.get(nodes.holder(update.gradient)).copied();
         let product = written.filter(|_| known.readers(update.gradient, updates) == 1).and_then(|at| {
             let product = product(nodes, &drafts[at])?;
             joined[at] = true;
@@ -39,7 +39,7 @@ pub(super) fn schedule(nodes: &Nodes, outputs: &[NodeId], updates: &[Update], pl
             writes: update.gradient,
             copies_to: None,
         };
-        let last = known.last_read.get(&update.parameter).copied();
+        let last = known.last_read.get(update.parameter).copied();
         let at = written.max(last).max(known.outputs).map_or(0, |at| at + 1);
         after[at].push(product.unwrap_or_else(apart));
     }
@@ -57,31 +57,32 @@ pub(super) fn schedule(nodes: &Nodes, outputs: &[NodeId], updates: &[Update], pl
 struct Known<'a> {
     nodes: &'a Nodes,
     /// The step that computes a value.
-    written: HashMap<NodeId, usize>,
-    last_read: HashMap<NodeId, usize>,
-    reads: HashMap<NodeId, usize>,
+    written: NodeMap<usize>,
+    last_read: NodeMap<usize>,
+    reads: NodeMap<usize>,
     /// The step after which all outputs are known.
     outputs: Option<usize>,
 }
 
 impl<'a> Known<'a> {
     fn new(nodes: &'a Nodes, outputs: &[NodeId], drafts: &[Draft]) -> Self {
-        let (mut written, mut last_read, mut reads) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let table = || NodeMap::new(nodes.len());
+        let (mut written, mut last_read, mut reads) = (table(), table(), table());
         for (step, draft) in drafts.iter().enumerate() {
             for &read in &draft.reads {
                 let held = nodes.holder(read);
                 last_read.insert(held, step);
-                *reads.entry(held).or_insert(0) += 1;
+                *reads.get_or_insert(held, 0) += 1;
             }
             if draft.copies_to.is_none() {
                 written.insert(draft.writes, step);
             }
         }
         for &output in outputs {
-            *reads.entry(nodes.holder(output)).or_insert(0) += 1;
+            *reads.get_or_insert(nodes.holder(output), 0) += 1;
         }
         let copies = drafts.iter().rposition(|draft| draft.copies_to.is_some());
-        let computed = outputs.iter().filter_map(|&o| written.get(&nodes.holder(o)).copied()).max();
+        let computed = outputs.iter().filter_map(|&o| written.get(nodes.holder(o)).copied()).max();
         Self { nodes, written, last_read, reads, outputs: copies.max(computed) }
     }
 
@@ -89,7 +90,7 @@ impl<'a> Known<'a> {
     fn readers(&self, value: NodeId, updates: &[Update]) -> usize {
         let held = self.nodes.holder(value);
         let updates = updates.iter().filter(|u| self.nodes.holder(u.gradient) == held).count();
-        updates + self.reads.get(&held).copied().unwrap_or(0)
+        updates + self.reads.get(held).copied().unwrap_or(0)
     }
 }
 
