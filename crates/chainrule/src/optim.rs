@@ -118,7 +118,12 @@ impl OptimizerState {
     }
 
     /// Begins the next step: how parameters move in it, by whether they decay (see [`is_decayed`]), and the blocks.
-    pub(crate) fn begin(&mut self, rate: f64, l1: f64, l2: f64) -> (impl Fn(bool) -> Update<f32> + use<>, [&mut [f32]; 2]) {
+    pub(crate) fn begin(
+        &mut self,
+        rate: f64,
+        l1: f64,
+        l2: f64,
+    ) -> (impl Fn(bool) -> Update<f32> + use<>, [&mut [f32]; 2]) {
         self.steps = self.steps.saturating_add(1);
         let rule = |decayed| self.optimizer.rule(self.steps, rate as f32, decayed);
         let weight = Update { rule: rule(true), penalty: Penalty { l1: l1 as f32, l2: l2 as f32 } };

@@ -102,7 +102,8 @@ impl Stepper {
     pub(crate) fn first_non_finite(&self, model: &Model, x: &[f32], y: &[f32]) -> Result<Option<String>, Error> {
         let graph = Graph::new();
         let (outputs, updates) = training_outputs(model, &graph, y.len())?;
-        let outputs: Vec<Expr<'_>> = outputs.into_iter().chain(updates.into_iter().map(|(_, gradient)| gradient)).collect();
+        let outputs: Vec<Expr<'_>> =
+            outputs.into_iter().chain(updates.into_iter().map(|(_, gradient)| gradient)).collect();
         let mut session = Session::<f32>::new(Plan::transparent(&graph, &outputs)?)?;
         let mask = self.sessions.iter().find(|(size, ..)| *size == y.len()).map_or(&[][..], |(_, _, mask)| mask);
         let inputs: [&[f32]; 3] = [x, y, mask];

@@ -5,8 +5,8 @@ use crate::expr::Expr;
 use crate::graph::{Graph, NodeId};
 use crate::ops::{IndexFault, Io, Op, Rule};
 use crate::plan::{Place, Plan, Segment, Step, Work};
-use chainrule_kernels::{Block, Real};
 use chainrule_kernels::update::{Update, apply_shared, gemm_update};
+use chainrule_kernels::{Block, Real};
 
 /// The memory of a plan: runs it as often as wanted, without allocating after it is made.
 #[derive(Debug)]

@@ -474,7 +474,8 @@ mod tests {
             for rule in rules(false) {
                 for penalty in [Penalty::NONE, Penalty { l1: 0.0, l2: 0.1 }, Penalty { l1: 0.1, l2: 0.1 }] {
                     let update = Update { rule, penalty };
-                    let memory = [noise(m * n, 4), noise(m * n, 5)].map(|m| m.iter().map(|v| v.abs()).collect::<Vec<_>>());
+                    let memory =
+                        [noise(m * n, 4), noise(m * n, 5)].map(|m| m.iter().map(|v| v.abs()).collect::<Vec<_>>());
                     let run = |f: &mut dyn FnMut(&mut [f32], [&mut [f32]; 2])| {
                         let (mut w, mut memory) = (w.clone(), memory.clone());
                         let mut blocks = memory.each_mut().map(Vec::as_mut_slice);

@@ -37,7 +37,12 @@ impl Matmul {
     }
 
     /// The two matrices of a product that is not stacked, as they are multiplied.
-    pub(crate) fn matrices<'a, T: Real>(self, shapes: &[Shape], a: &'a [T], b: &'a [T]) -> (MatRef<'a, T>, MatRef<'a, T>) {
+    pub(crate) fn matrices<'a, T: Real>(
+        self,
+        shapes: &[Shape],
+        a: &'a [T],
+        b: &'a [T],
+    ) -> (MatRef<'a, T>, MatRef<'a, T>) {
         let Sizes { m, k, n, .. } = self.sizes(shapes);
         (matrix(a, m, k, self.left_transposed), matrix(b, k, n, self.right_transposed))
     }

@@ -64,6 +64,12 @@ impl fmt::Display for Plan {
             line(row.each_ref().map(String::as_str))?;
         }
         let bytes = self.arena * size_of::<f32>();
-        writeln!(f, "{} steps, {} flop, arena of {} numbers ({bytes} bytes in f32)", rows.len(), self.cost(), self.arena)
+        writeln!(
+            f,
+            "{} steps, {} flop, arena of {} numbers ({bytes} bytes in f32)",
+            rows.len(),
+            self.cost(),
+            self.arena
+        )
     }
 }

@@ -21,7 +21,13 @@ pub(super) struct Update {
 }
 
 /// Puts the updates among the steps that compute the gradients.
-pub(super) fn schedule(nodes: &Nodes, outputs: &[NodeId], updates: &[Update], plain: bool, drafts: Vec<Draft>) -> Vec<Draft> {
+pub(super) fn schedule(
+    nodes: &Nodes,
+    outputs: &[NodeId],
+    updates: &[Update],
+    plain: bool,
+    drafts: Vec<Draft>,
+) -> Vec<Draft> {
     let known = Known::new(nodes, outputs, &drafts);
     let mut after: Vec<Vec<Draft>> = (0..=drafts.len()).map(|_| Vec::new()).collect();
     let mut joined = vec![false; drafts.len()];

@@ -100,7 +100,7 @@ impl<T: Real> Product<'_, T> {
         while at < columns.end {
             let width = plan.width(plan.panel(columns.end - at));
             let panel = at..(at + width).min(columns.end);
-            if self.is_packed(&panel, width) {
+            if self.is_packed(depth, &panel, width) {
                 let out = &mut right[(at - columns.start) * depth.len()..][..width * depth.len()];
                 pack::right(self.b, depth.clone(), panel, width, out);
             }
@@ -108,9 +108,11 @@ impl<T: Real> Product<'_, T> {
         }
     }
 
-    /// Whether a panel is read from the packed copy; one that sticks out of `b` must be.
-    fn is_packed(&self, panel: &Range<usize>, width: usize) -> bool {
-        panel.len() < width || self.plan.packs_right(&self.b)
+    /// Whether a panel is read from the packed copy for these steps of `k`. Read in place, the vectors of one that
+    /// sticks out on the right go on into the next row (and what they compute there is not stored), which there must be.
+    fn is_packed(&self, depth: &Range<usize>, panel: &Range<usize>, width: usize) -> bool {
+        let end = (depth.end - 1) * self.b.row_stride + panel.start + width;
+        end > self.b.data.len() || self.plan.packs_right(&self.b)
     }
 
     fn piece(&self, piece: &mut Piece<'_, T>, left: Option<&[T]>, right: &mut [T]) {
@@ -178,7 +180,7 @@ impl<'x, T: Real> Block<'x, '_, T> {
     fn right(&self, columns: &Range<usize>, width: usize) -> (&'x [T], usize) {
         let Product { b, .. } = self.product;
         let depth = self.depth.len();
-        if self.product.is_packed(columns, width) {
+        if self.product.is_packed(&self.depth, columns, width) {
             return (&self.right[(columns.start - self.piece.columns.start) * depth..][..width * depth], width);
         }
         let first = self.depth.start * b.row_stride + columns.start;

@@ -2,6 +2,7 @@
 //!
 //! pulp names its operations after the element (`mul_add_f32s`, `mul_add_f64s`); this trait takes the name away so
 //! that packing and tiles are written once.
+#![expect(unsafe_code, reason = "masked loads take an address")]
 
 use pulp::Simd;
 use pulp::bytemuck::Pod;
@@ -34,7 +35,7 @@ pub trait Element: Pod {
 }
 
 macro_rules! element {
-    ($float:ident, $vector:ident, $splat:ident, $mul:ident, $add:ident, $mul_add:ident, $total:ident, $as:ident, $load:ident, $store:ident) => {
+    ($float:ident, $vector:ident, $splat:ident, $mul:ident, $add:ident, $mul_add:ident, $total:ident, $as:ident, $load:ident, $store:ident, $mask:ident, $index:ident) => {
         impl Element for $float {
             type Vector<S: Simd> = S::$vector;
 
@@ -64,15 +65,45 @@ macro_rules! element {
             }
             #[inline(always)]
             fn load_some<S: Simd>(simd: S, slice: &[Self]) -> S::$vector {
-                simd.$load(slice)
+                let count = slice.len().min(Self::lanes::<S>());
+                // SAFETY: the mask leaves the first `count` numbers, which are there.
+                unsafe { simd.$load(simd.$mask(0, count as $index), slice.as_ptr()) }
             }
             #[inline(always)]
             fn store_some<S: Simd>(simd: S, slice: &mut [Self], a: S::$vector) {
-                simd.$store(slice, a);
+                let count = slice.len().min(Self::lanes::<S>());
+                // SAFETY: as above.
+                unsafe { simd.$store(simd.$mask(0, count as $index), slice.as_mut_ptr(), a) };
             }
         }
     };
 }
 
-element!(f32, f32s, splat_f32s, mul_f32s, add_f32s, mul_add_f32s, reduce_sum_f32s, as_simd_f32s, partial_load_f32s, partial_store_f32s);
-element!(f64, f64s, splat_f64s, mul_f64s, add_f64s, mul_add_f64s, reduce_sum_f64s, as_simd_f64s, partial_load_f64s, partial_store_f64s);
+element!(
+    f32,
+    f32s,
+    splat_f32s,
+    mul_f32s,
+    add_f32s,
+    mul_add_f32s,
+    reduce_sum_f32s,
+    as_simd_f32s,
+    mask_load_ptr_f32s,
+    mask_store_ptr_f32s,
+    mask_between_m32s,
+    u32
+);
+element!(
+    f64,
+    f64s,
+    splat_f64s,
+    mul_f64s,
+    add_f64s,
+    mul_add_f64s,
+    reduce_sum_f64s,
+    as_simd_f64s,
+    mask_load_ptr_f64s,
+    mask_store_ptr_f64s,
+    mask_between_m64s,
+    u64
+);

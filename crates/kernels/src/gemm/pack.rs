@@ -25,7 +25,13 @@ pub(super) fn left<T: Real>(a: MatRef<'_, T>, rows: Range<usize>, depth: Range<u
 
 /// Packs the columns `columns` of `b` for the steps `depth` of `k`: row after row of `width` numbers. What lies after
 /// the last column means nothing.
-pub(super) fn right<T: Real>(b: MatRef<'_, T>, depth: Range<usize>, columns: Range<usize>, width: usize, out: &mut [T]) {
+pub(super) fn right<T: Real>(
+    b: MatRef<'_, T>,
+    depth: Range<usize>,
+    columns: Range<usize>,
+    width: usize,
+    out: &mut [T],
+) {
     copy(b, depth, columns, width, out);
 }
 
@@ -107,7 +113,9 @@ fn turn<T: Real>(from: MatRef<'_, T>, rows: Range<usize>, columns: Range<usize>,
                     }
                 }
                 // SAFETY: each line has `height` numbers, and eight rows of `out` have room for eight from `c` on.
-                unsafe { T::turn_square(lines.map(|line| line.as_ptr().add(r)), out.as_mut_ptr().add(r * width + c), width) };
+                unsafe {
+                    T::turn_square(lines.map(|line| line.as_ptr().add(r)), out.as_mut_ptr().add(r * width + c), width)
+                };
             }
         }
         for i in 0..SQUARE.min(count - c) {

@@ -47,7 +47,11 @@ impl<T: Real> Tile<T> {
     /// For every step below `depth`: `rows` rows of `a` and whole `vectors` of `b` can be read. `columns` columns of
     /// `rows` rows of `c` can be read and written, and nobody else does.
     pub(super) unsafe fn run(self, machine: Machine, rows: usize, vectors: usize) {
-        if self.a_row == 1 { self.pick::<true>(machine, rows, vectors) } else { self.pick::<false>(machine, rows, vectors) }
+        if self.a_row == 1 {
+            self.pick::<true>(machine, rows, vectors)
+        } else {
+            self.pick::<false>(machine, rows, vectors)
+        }
     }
 
     /// Each shape is a function of its own: one function of all of them would take minutes to compile.
