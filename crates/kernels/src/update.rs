@@ -1,6 +1,8 @@
 //! Optimiser passes: one walk over the weights, their gradient and the optimiser's memory of them.
 //!
-//! The order of operations is the same at any vector width, so the bits are too. [`gemm_update`] makes the pass part of
+//! What is remembered of weights that no longer move (those of a dead neuron) shrinks from step to step; before its
+//! numbers become denormal, they become 0, see [`Real::flush`]. The order of operations is the same at any vector
+//! width, so the bits are too. [`gemm_update`] makes the pass part of
 //! the product that computes the gradient.
 #![expect(unsafe_code, reason = "pieces of weights and memory beside the pieces of a product, see `Beside`")]
 
@@ -128,7 +130,7 @@ impl<T: Real> Update<T> {
             Rule::Sgd { rate } => each(w, g, [], |w, g, []| *w -= rate * pull(g, *w)),
             Rule::Momentum { rate, mu, nesterov } => each(w, g, first(memory), |w, g, [v]| {
                 let g = pull(g, *w);
-                *v = mu * *v + g;
+                *v = (mu * *v + g).flush();
                 *w -= rate * if nesterov { g + mu * *v } else { *v };
             }),
             Rule::AdaGrad { rate, eps } => each(w, g, first(memory), |w, g, [s]| {
@@ -140,7 +142,7 @@ impl<T: Real> Update<T> {
                 let rest = T::ONE - rho;
                 each(w, g, first(memory), |w, g, [s]| {
                     let g = pull(g, *w);
-                    *s = rho * *s + rest * (g * g);
+                    *s = (rho * *s + rest * (g * g)).flush();
                     *w -= rate * g / (s.sqrt() + eps);
                 });
             }
@@ -149,8 +151,8 @@ impl<T: Real> Update<T> {
                 let (shrink, stride, root) = (rate * decay, rate / bias1, T::ONE / bias2.sqrt());
                 each(w, g, memory, |w, g, [m, v]| {
                     let g = pull(g, *w);
-                    *m = beta1 * *m + rest1 * g;
-                    *v = beta2 * *v + rest2 * (g * g);
+                    *m = (beta1 * *m + rest1 * g).flush();
+                    *v = (beta2 * *v + rest2 * (g * g)).flush();
                     *w = *w - shrink * *w - stride * (*m / (v.sqrt() * root + eps));
                 });
             }
