@@ -460,6 +460,9 @@ mod tests {
         }
     }
 
+    /// Moves weights with their memory.
+    type Moves<'a> = dyn FnMut(&mut [f32], [&mut [f32]; 2]) + 'a;
+
     /// Numbers in [−1, 1) that do not repeat soon.
     fn noise(len: usize, seed: usize) -> Vec<f32> {
         (0..len).map(|i| ((i * 7919 + seed * 104_729) % 2003) as f32 / 1001.5 - 1.0).collect()
@@ -478,7 +481,7 @@ mod tests {
                     let update = Update { rule, penalty };
                     let memory =
                         [noise(m * n, 4), noise(m * n, 5)].map(|m| m.iter().map(|v| v.abs()).collect::<Vec<_>>());
-                    let run = |f: &mut dyn FnMut(&mut [f32], [&mut [f32]; 2])| {
+                    let run = |f: &mut Moves<'_>| {
                         let (mut w, mut memory) = (w.clone(), memory.clone());
                         let mut blocks = memory.each_mut().map(Vec::as_mut_slice);
                         for unused in &mut blocks[update.blocks()..] {

@@ -10,7 +10,10 @@ const DEPTH: usize = 128;
 /// The most columns of a piece: with [`DEPTH`], its packed panels fill a quarter of a second-level cache of 512 KiB.
 const PIECE: usize = 256;
 
-/// With so many bands or fewer, a row-major `b` is read as it lies: packing would cost more than it saves.
+/// A result of so many columns or fewer is cut into rows.
+const NARROW: usize = 128;
+
+/// With so many bands or fewer in a piece, a row-major `b` is read as it lies: packing would cost more than it saves.
 const BANDS_IN_PLACE: usize = 6;
 
 /// With so many panels or fewer, `a` is read as it lies.
@@ -56,13 +59,21 @@ impl Plan {
         let vectors = machine.vectors(rows);
         let width = vectors * lanes;
         let depth = if k <= DEPTH { k } else { k.div_ceil(k.div_ceil(DEPTH)) };
-        // Small products are one piece, middling ones two, so that two threads have work. The cut depends on `n` alone
-        // where it can: x · w and the update of w then leave the same columns of w in the same core's cache.
+        // Small products are one piece, others two or more, so that two threads have work. Pieces are columns, so that
+        // each packs the part of `b` that it reads; but narrow results are cut into rows: where two cores write beside
+        // each other in every row, each waits for the other's cache lines.
         let shared = m.saturating_mul(k).saturating_mul(n) >= PARALLEL;
-        let columns = if shared { n.div_ceil(2).min(PIECE) } else { n };
-        let piece_columns = columns.next_multiple_of(width);
-        let by_rows = shared && n <= piece_columns;
-        let piece_rows = if by_rows { bands.div_ceil(4) * rows } else { m };
+        let columns = n.div_ceil(2).min(PIECE).next_multiple_of(width);
+        let by_rows = shared && (n <= columns || (n <= NARROW && m >= NARROW / 2) || m >= 4 * n);
+        let piece_columns = if shared && !by_rows { columns } else { n.next_multiple_of(width) };
+        let pieces = if !by_rows {
+            1
+        } else if m >= 256 {
+            4
+        } else {
+            2
+        };
+        let piece_rows = bands.div_ceil(pieces) * rows;
         Self { m, k, n, rows, bands, lanes, vectors, depth, piece_rows, piece_columns }
     }
 
@@ -89,7 +100,7 @@ impl Plan {
 
     /// Whether `b` is packed where its rows have whole panels.
     pub(super) fn packs_right<T>(&self, b: &MatRef<'_, T>) -> bool {
-        b.col_stride != 1 || self.bands > BANDS_IN_PLACE
+        b.col_stride != 1 || self.piece_rows > BANDS_IN_PLACE * self.rows
     }
 
     /// Whether the product is computed as scalar products.

@@ -15,6 +15,10 @@ use std::array::from_fn;
 /// The most rows that a tile has.
 pub(super) const MAX_ROWS: usize = 6;
 
+/// How far ahead numbers of `a` are asked for where its rows are read as they lie: several short streams at once are
+/// more than the processor foresees.
+const AHEAD: usize = 64;
+
 /// One tile: `c ← alpha · a · b + beta · c`.
 #[derive(Clone, Copy)]
 pub(super) struct Tile<T> {
@@ -93,15 +97,20 @@ impl<T: Real, const ROWS: usize, const VECTORS: usize, const UNIT: bool> Job for
             }
         }
         let (mut a, mut b) = (tile.a, tile.b);
-        for _ in 0..tile.depth {
+        for step in 0..tile.depth {
+            if !UNIT && step % 16 == 0 {
+                for i in 0..ROWS {
+                    prefetch(a.wrapping_add(i * tile.a_row + AHEAD));
+                }
+            }
             // SAFETY: this step's vectors of `b` can be read.
             let y: [T::Vector<S>; VECTORS] =
                 from_fn(|v| unsafe { b.add(v * lanes).cast::<T::Vector<S>>().read_unaligned() });
-            for i in 0..ROWS {
+            for (i, sums) in sums.iter_mut().enumerate() {
                 // SAFETY: row `i` of this step's column of `a` can be read.
                 let x = T::splat(simd, unsafe { *a.add(if UNIT { i } else { i * tile.a_row }) });
-                for v in 0..VECTORS {
-                    sums[i][v] = multiply_add::<T, S, FUSED>(simd, x, y[v], sums[i][v]);
+                for (sum, &y) in sums.iter_mut().zip(&y) {
+                    *sum = multiply_add::<T, S, FUSED>(simd, x, y, *sum);
                 }
             }
             // Wrapping: after the last step these point nowhere and are not read.
