@@ -62,7 +62,8 @@ impl Plan {
         // Small products are one piece, others two or more, so that two threads have work. Pieces are columns, so that
         // each packs the part of `b` that it reads; but narrow results are cut into rows: where two cores write beside
         // each other in every row, each waits for the other's cache lines.
-        let shared = m.saturating_mul(k).saturating_mul(n) >= PARALLEL;
+        // A few rows wait for memory: reading a number of `b` takes as long as four multiplications.
+        let shared = m.max(4).saturating_mul(k).saturating_mul(n) >= PARALLEL;
         let columns = n.div_ceil(2).min(PIECE).next_multiple_of(width);
         let by_rows = shared && (n <= columns || (n <= NARROW && m >= NARROW / 2) || m >= 4 * n);
         let piece_columns = if shared && !by_rows { columns } else { n.next_multiple_of(width) };
