@@ -63,7 +63,7 @@ pub struct Step {
     pub work: Work,
     /// The places read, in the order of the arguments.
     pub reads: Vec<Place>,
-    /// The shapes read.
+    /// The shapes read, where what is done depends on them.
     pub shapes: Vec<Shape>,
     /// The range of the arena written.
     pub write: Range<usize>,
@@ -184,8 +184,10 @@ impl Plan {
         let mut scratch = [0, 0];
         let mut steps = Vec::with_capacity(drafts.len());
         let mut names = HashMap::new();
-        for draft in &drafts {
-            let shapes: Vec<Shape> = draft.reads.iter().map(|&r| nodes.node(r).shape).collect();
+        let mut shapes: Vec<Shape> = Vec::new();
+        for draft in drafts {
+            shapes.clear();
+            shapes.extend(draft.reads.iter().map(|&r| nodes.node(r).shape));
             for (most, needed) in scratch.iter_mut().zip(draft.scratch(&shapes)) {
                 *most = needed.max(*most);
             }
@@ -196,12 +198,16 @@ impl Plan {
             }
             steps.push(Step {
                 reads: draft.reads.iter().map(|&r| layout.place(r)).collect(),
-                write: layout.written(draft),
+                write: layout.written(&draft),
                 shape: node.shape,
                 node: origin,
                 cost: draft.cost(&shapes, node.shape),
-                work: draft.work.clone(),
-                shapes,
+                // The others do not look at them, and there may be a million.
+                shapes: match draft.work {
+                    Work::Op(_) | Work::Descend { .. } => shapes.clone(),
+                    _ => Vec::new(),
+                },
+                work: draft.work,
             });
         }
         let places = match reuse {
