@@ -19,8 +19,12 @@ const BANDS_IN_PLACE: usize = 6;
 /// With so many panels or fewer, `a` is read as it lies.
 const PANELS_IN_PLACE: usize = 4;
 
-/// Multiplications from which threads help.
-const PARALLEL: usize = 1 << 19;
+/// Multiplications from which a second thread helps: below, it waits longer for the other core's cache than it saves.
+const PARALLEL: usize = 1 << 22;
+
+/// As many multiplications as reading a number of `b` from beyond the second-level cache takes time: that, and not its
+/// rows, makes a product of a few rows large.
+const READING: usize = 16;
 
 /// Packed panels start at a cache line, so at a multiple of this many numbers at most: a vector that lies across two
 /// lines takes two loads.
@@ -62,8 +66,7 @@ impl Plan {
         // Small products are one piece, others two or more, so that two threads have work. Pieces are columns, so that
         // each packs the part of `b` that it reads; but narrow results are cut into rows: where two cores write beside
         // each other in every row, each waits for the other's cache lines.
-        // A few rows wait for memory: reading a number of `b` takes as long as four multiplications.
-        let shared = m.max(4).saturating_mul(k).saturating_mul(n) >= PARALLEL;
+        let shared = m.max(READING).saturating_mul(k).saturating_mul(n) >= PARALLEL;
         let columns = n.div_ceil(2).min(PIECE).next_multiple_of(width);
         let by_rows = shared && (n <= columns || (n <= NARROW && m >= NARROW / 2) || m >= 4 * n);
         let piece_columns = if shared && !by_rows { columns } else { n.next_multiple_of(width) };
