@@ -72,7 +72,7 @@ impl<T: Real> Product<'_, T> {
             // SAFETY: each worker has `room` numbers of scratch of its own.
             let right = unsafe { std::slice::from_raw_parts_mut(right.at(worker * room), room) };
             // SAFETY: `c` is `[m, n]`, and no other piece has these columns of these rows.
-            let mut piece = unsafe { Piece::new(c, plan.n, rows, columns, worker) };
+            let mut piece = unsafe { Piece::new(c, plan.n, rows, columns) };
             if as_dots {
                 self.dots(&mut piece);
             } else {

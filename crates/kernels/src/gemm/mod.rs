@@ -79,7 +79,6 @@ pub struct Piece<'c, T> {
     stride: usize,
     rows: Range<usize>,
     columns: Range<usize>,
-    worker: usize,
     _borrowed: PhantomData<&'c mut T>,
 }
 
@@ -88,9 +87,9 @@ impl<'c, T> Piece<'c, T> {
     ///
     /// # Safety
     /// The rows and columns must be in the allocation of `c`, which outlives `'c`, and nobody else may use them.
-    unsafe fn new(c: Shared<T>, stride: usize, rows: Range<usize>, columns: Range<usize>, worker: usize) -> Self {
+    unsafe fn new(c: Shared<T>, stride: usize, rows: Range<usize>, columns: Range<usize>) -> Self {
         assert!(columns.end <= stride);
-        Self { c: c.0, stride, rows, columns, worker, _borrowed: PhantomData }
+        Self { c: c.0, stride, rows, columns, _borrowed: PhantomData }
     }
 
     /// The rows of the result that the piece has a part of.
@@ -101,11 +100,6 @@ impl<'c, T> Piece<'c, T> {
     /// Its columns.
     pub fn columns(&self) -> Range<usize> {
         self.columns.clone()
-    }
-
-    /// Which worker computed it: pieces of the same worker follow each other, those of others may be under way.
-    pub fn worker(&self) -> usize {
-        self.worker
     }
 
     /// The piece's columns of row `i` of the result.
@@ -199,7 +193,7 @@ impl<T: Real> Factors<'_, T> {
         if k == 0 {
             c.iter_mut().for_each(|c| *c = if beta == T::ZERO { T::ZERO } else { beta * *c });
             // SAFETY: `c` is borrowed for this call and used by nobody else.
-            return after(unsafe { Piece::new(Shared(c.as_mut_ptr()), n, 0..m, 0..n, 0) });
+            return after(unsafe { Piece::new(Shared(c.as_mut_ptr()), n, 0..m, 0..n) });
         }
         let plan = Plan::new::<T>(machine, m, k, n);
         let least = plan.scratch(1);
