@@ -138,13 +138,12 @@ impl OptimizerState {
 
     /// One step on its own: a pass over the flat blocks. `segments` tells weights, which decay, from biases.
     pub fn step(&mut self, parameters: &mut [f32], gradients: &[f32], rate: f64, segments: &[Segment]) {
-        let (update, [first, second]) = self.begin(rate, 0.0, 0.0);
+        let (update, mut memory) = self.begin(rate, 0.0, 0.0);
         for segment in segments {
             let at = segment.range.clone();
             let update = update(is_decayed(segment));
-            let first = if update.blocks() > 0 { &mut first[at.clone()] } else { &mut [] };
-            let second = if update.blocks() > 1 { &mut second[at.clone()] } else { &mut [] };
-            update.apply(&mut parameters[at.clone()], &gradients[at], [first, second]);
+            let memory = update.memory_at(memory.each_mut().map(|block| &mut **block), &at);
+            update.apply(&mut parameters[at.clone()], &gradients[at], memory);
         }
     }
 }

@@ -188,7 +188,7 @@ pub(crate) struct TrainArgs {
     /// Seed of every random choice
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Threads; the result does not depend on them [default: one a core]
+    /// Threads, at most 64; the result does not depend on them [default: one a core]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
         value_parser = clap::value_parser!(u16).range(..=1024))]
     pub(crate) threads: u16,

@@ -219,7 +219,7 @@ fn run_step<T: Real>(
             out.copy_from_slice(read(0));
             Ok(())
         }
-        // Without an optimiser the gradient stays where it is.
+        // Only `Session::train` moves parameters.
         Work::Update(_) | Work::Descend { .. } => Ok(()),
     }
 }
@@ -236,16 +236,13 @@ fn descend<T: Real>(
 ) {
     let (reader, out) = Reader::new(step, arena, inputs);
     let update = (descent.update)(segment);
-    let [first, second] = &mut descent.memory;
-    let blocks = update.blocks();
-    let first = if blocks > 0 { &mut first[range.clone()] } else { &mut [] };
-    let second = if blocks > 1 { &mut second[range.clone()] } else { &mut [] };
+    let memory = update.memory_at(descent.memory.each_mut().map(|block| &mut **block), &range);
     let parameter = &mut descent.parameters[range];
     if let Work::Descend { product, .. } = step.work {
         let (a, b) = product.matrices(&step.shapes, reader.value(0, &[]), reader.value(1, &[]));
-        gemm_update(&update, a, b, parameter, [first, second], out, scratch);
+        gemm_update(&update, a, b, parameter, memory, out, scratch);
     } else {
-        apply_shared(&update, parameter, reader.value(0, &[]), [first, second]);
+        apply_shared(&update, parameter, reader.value(0, &[]), memory);
     }
 }
 

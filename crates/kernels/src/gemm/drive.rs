@@ -18,7 +18,7 @@ use std::ops::Range;
 /// number, and not again in every crate that multiplies.
 pub trait Compiled: pack::Turn {
     #[doc(hidden)]
-    fn block(block: Block<'_, '_, Self>);
+    fn slab(slab: Slab<'_, '_, Self>);
     #[doc(hidden)]
     fn dots(machine: Machine, dots: Dots<'_, '_, Self>);
 }
@@ -26,8 +26,8 @@ pub trait Compiled: pack::Turn {
 macro_rules! compiled {
     ($($float:ident)*) => {
         $(impl Compiled for $float {
-            fn block(block: Block<'_, '_, Self>) {
-                block.run();
+            fn slab(slab: Slab<'_, '_, Self>) {
+                slab.run();
             }
             fn dots(machine: Machine, dots: Dots<'_, '_, Self>) {
                 machine.run(dots);
@@ -123,13 +123,13 @@ impl<T: Real> Product<'_, T> {
             self.pack_right(&depth, &piece.columns, right);
             let beta = if start == 0 { self.beta } else { T::ONE };
             start = depth.end;
-            T::block(Block { product: self, depth, piece, left, right, beta });
+            T::slab(Slab { product: self, depth, piece, left, right, beta });
         }
     }
 }
 
 /// The part of a piece for some steps of `k`.
-pub struct Block<'x, 'c, T> {
+pub struct Slab<'x, 'c, T> {
     product: &'x Product<'x, T>,
     depth: Range<usize>,
     piece: &'x mut Piece<'c, T>,
@@ -147,7 +147,7 @@ struct Left<'x, T> {
     step: usize,
 }
 
-impl<'x, T: Real> Block<'x, '_, T> {
+impl<'x, T: Real> Slab<'x, '_, T> {
     fn run(self) {
         let plan = &self.product.plan;
         let columns = self.piece.columns();

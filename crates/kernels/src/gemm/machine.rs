@@ -2,7 +2,7 @@
 //!
 //! A tile keeps its sums in registers, next to a row of `b` and one number of `a` in all lanes: 6 rows of four vectors
 //! with 32 registers, of two with 16. Of the shapes that fit, this one loads least for what it multiplies (10 loads for
-//! 24 products). One of 14 rows and two vectors (16 loads for 28) is a tenth slower on large matrices.
+//! 24 products). One of 14 rows and two vectors (16 loads for 28) was a little slower on most shapes.
 
 #![expect(unsafe_code, reason = "a prefetch takes an address")]
 

@@ -9,8 +9,8 @@
 //! Software 41 (2015), with the roles of `a` and `b` as suits a row-major `c`.
 //!
 //! Existing crates for this product allocate their packing buffers at each call; here the caller lends them. And none
-//! lets the caller go on with a piece of the result while it is in the cache: here [`gemm_then`] adds a bias and an
-//! activation, or moves weights by their gradient.
+//! lets the caller go on with a piece of the result while it is in the cache: here [`gemm_then`] does, and an update moves
+//! weights by the piece of their gradient that was just computed.
 #![expect(unsafe_code, reason = "a piece is some columns of rows whose other columns belong to other pieces")]
 
 mod dots;

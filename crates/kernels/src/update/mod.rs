@@ -11,6 +11,7 @@ pub use beside::{apply_shared, gemm_update};
 
 use crate::{Real, simd};
 use std::array::from_fn;
+use std::ops::Range;
 
 /// How weights `w` move by their gradient `g`: a rule, and a penalty on the weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -167,6 +168,16 @@ impl<T: Real> Update<T> {
             Rule::Momentum { .. } | Rule::AdaGrad { .. } | Rule::RmsProp { .. } => 1,
             Rule::Adam(_) => 2,
         }
+    }
+
+    /// The part of the optimiser's memory that belongs to the parameters at `range`; empty where the rule has no block.
+    ///
+    /// # Panics
+    /// If a block that the rule has is shorter.
+    pub fn memory_at<'m>(&self, [first, second]: [&'m mut [T]; 2], range: &Range<usize>) -> [&'m mut [T]; 2] {
+        let used = self.blocks();
+        let cut = |block: &'m mut [T], number| if number < used { &mut block[range.clone()] } else { &mut [] };
+        [cut(first, 0), cut(second, 1)]
     }
 
     /// With `w` of the shape of a gradient a · b: the share of `w` that stays, and the factor of the gradient, if the
