@@ -52,12 +52,16 @@ impl Graph {
         }
         let leads_down = self.leads_to(wrt, top);
         let mut piles: Vec<Option<NodeId>> = vec![None; top.index() + 1];
-        let mut visits = Vec::new();
+        let edges = self.edges_down(&leads_down);
+        let mut visits = Vec::with_capacity(edges);
+        self.edit(|nodes| nodes.reserve(edges));
+        let mut inputs = Vec::new();
         piles[top.index()] = Some(self.expr(top).lit(1.0).id());
         for index in (0..=top.index()).rev() {
             let Some(pile) = piles[index].filter(|_| leads_down[index]) else { continue };
             let from = NodeId::at(index);
-            let inputs: Vec<Expr<'_>> = self.nodes().inputs(from).iter().map(|&id| self.expr(id)).collect();
+            inputs.clear();
+            inputs.extend(self.nodes().inputs(from).iter().map(|&id| self.expr(id)));
             for (slot, &to) in inputs.iter().enumerate().filter(|(_, to)| leads_down[to.id().index()]) {
                 let edge = Edge { inputs: &inputs, output: self.expr(from), slot, pile: self.expr(pile) };
                 let (partial, contribution) = self.hand_down(&edge)?;
@@ -105,6 +109,13 @@ impl Graph {
                 Err(EngineError::NoDerivative { op: node.op.name(), input, of, wrt, at: node.at })
             }
         }
+    }
+
+    /// How many edges the sweep will visit at most.
+    fn edges_down(&self, leads_down: &[bool]) -> usize {
+        let nodes = self.nodes();
+        let down = |id: &NodeId| leads_down[id.index()];
+        (0..leads_down.len()).map(|index| nodes.inputs(NodeId::at(index)).iter().filter(|id| down(id)).count()).sum()
     }
 
     /// Which nodes up to `top` one of `wrt` can be reached from.

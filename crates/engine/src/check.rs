@@ -107,7 +107,7 @@ impl Point {
             return &mut self.inputs[position][element];
         }
         let before = nodes.leaves(Role::Parameter).take_while(|&id| id != leaf.id());
-        let start: usize = before.map(|id| nodes.node(id).shape.len()).sum();
+        let start: usize = before.map(|id| nodes.shape(id).len()).sum();
         &mut self.parameters[start + element]
     }
 }

@@ -123,7 +123,7 @@ impl<'g> Expr<'g> {
     #[track_caller]
     fn binary(self, op: Binary, other: Self) -> Self {
         let same_graph = std::ptr::eq(self.graph, other.graph);
-        if !same_graph || self.is_poison() || other.is_poison() || self.shape() == other.shape() {
+        if !same_graph || self.is_poison() || other.is_poison() || self.graph.nodes().same_shape(self.id, other.id) {
             return self.apply2(Op::Binary(op), other);
         }
         match common_shape(self.shape(), other.shape()) {
@@ -174,7 +174,7 @@ impl<'g> Expr<'g> {
 
     /// The shape; that of a scalar if the value is poisoned.
     pub fn shape(self) -> Shape {
-        if self.is_poison() { Shape::SCALAR } else { self.graph.node(self.id).shape }
+        if self.is_poison() { Shape::SCALAR } else { self.graph.nodes().shape(self.id) }
     }
 
     /// The size along `axis`; 1 if there is no such axis.
@@ -192,7 +192,7 @@ impl<'g> Expr<'g> {
 
     /// The number, if this is a constant.
     pub(crate) fn as_constant(self) -> Option<f64> {
-        if self.is_poison() { None } else { self.graph.node(self.id).constant() }
+        if self.is_poison() { None } else { self.graph.nodes().constant(self.id) }
     }
 }
 
@@ -414,7 +414,7 @@ impl Arith for Expr<'_> {
             return self;
         }
         let (shape, at) = (self.shape(), Location::caller());
-        Self { graph: self.graph, id: self.graph.edit(|nodes| nodes.leaf(Leaf::Constant(value), shape, at)) }
+        Self { graph: self.graph, id: self.graph.edit(|nodes| nodes.literal(value, shape, at)) }
     }
     unary_methods! {
         exp Exp; log Log; sqrt Sqrt; abs Abs; sin Sin; cos Cos; tan Tan; tanh Tanh; sigmoid Sigmoid;

@@ -215,6 +215,10 @@ fn run_step<T: Real>(
             program.run(&read, step.shape, out, scratch);
             Ok(())
         }
+        Work::Tape(tape) => {
+            tape.run(&read, out);
+            Ok(())
+        }
         Work::Copy => {
             out.copy_from_slice(read(0));
             Ok(())

@@ -1,15 +1,26 @@
 //! The shape of a value, and runs of neighbouring axes.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 /// The most axes that a value may have.
 pub const MAX_RANK: usize = 6;
 
 /// The sizes of a value along its axes, outermost first; a scalar has none.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Shape {
     rank: u8,
     dims: [u32; MAX_RANK],
+}
+
+/// Sizes beyond the rank are 0 and need no hashing: most shapes have few axes.
+impl Hash for Shape {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u8(self.rank);
+        for &dim in &self.dims[..self.rank()] {
+            state.write_u32(dim);
+        }
+    }
 }
 
 impl Shape {

@@ -96,10 +96,9 @@ fn leaf_values(graph: &Graph, plan: &Plan, parameters: &[f64], inputs: &[&[f64]]
     let data = nodes.leaves(Role::Data).zip(inputs).map(|(id, value)| (id, value.to_vec()));
     let learned =
         nodes.leaves(Role::Parameter).zip(plan.parameters()).map(|(id, s)| (id, parameters[s.range.clone()].to_vec()));
-    let constant = (0..nodes.len()).map(NodeId::at).filter_map(|id| {
-        let node = nodes.node(id);
-        node.constant().map(|value| (id, vec![value; node.shape.len()]))
-    });
+    let constant = (0..nodes.len())
+        .map(NodeId::at)
+        .filter_map(|id| nodes.constant(id).map(|value| (id, vec![value; nodes.shape(id).len()])));
     data.chain(learned).chain(constant).collect()
 }
 
@@ -111,7 +110,7 @@ fn trace_nodes(graph: &Graph, sweep: &Sweep) -> Vec<TraceNode> {
     (0..=sweep.of.index())
         .map(NodeId::at)
         .filter(|&id| live[id.index()])
-        .filter(|&id| id == sweep.of || nodes.name(id).is_some() || nodes.node(id).constant().is_none())
+        .filter(|&id| id == sweep.of || nodes.name(id).is_some() || nodes.constant(id).is_none())
         .map(|id| {
             let (node, inputs, name) = (nodes.node(id), nodes.inputs(id), nodes.label(id));
             let names = labels(inputs);

@@ -278,7 +278,7 @@ impl<'g> Parser<'g> {
         let nodes = self.graph.nodes();
         let unnamed: Vec<_> = (0..nodes.len())
             .map(crate::NodeId::at)
-            .filter(|&id| nodes.name(id).is_none() && nodes.node(id).constant().is_none())
+            .filter(|&id| nodes.name(id).is_none() && nodes.constant(id).is_none())
             .collect();
         drop(nodes);
         let mut fresh = (1..).map(|i| format!("v{i}")).filter(|name| !self.known.contains_key(name));

@@ -5,6 +5,7 @@
 //! whatever its length. Operands that repeat (a bias along the rows, a number for each row, one number for all) are
 //! read where they lie; their broadcast is never written out.
 
+use super::tape::Runs;
 use crate::graph::{NodeId, Nodes};
 use crate::ops::{Binary, Layout, Op, Unary};
 use crate::shape::Shape;
@@ -13,7 +14,7 @@ use chainrule_kernels::Real;
 /// Elements in a block: a handful of registers of this size fill half of a first-level cache.
 const BLOCK: usize = 1024;
 /// The longest chain put into one program.
-const LONGEST: usize = 24;
+const LONGEST: u8 = 24;
 
 /// How an operand's elements lie under those of the result, seen as `[rows, cols]`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,24 +58,29 @@ pub(super) struct Groups {
 
 impl Groups {
     /// A node joins its reader if that is elementwise, the only one, and the chain does not grow too long.
-    pub(super) fn find(nodes: &Nodes, outputs: &[NodeId]) -> Self {
-        let mut reader: Vec<Option<NodeId>> = vec![None; nodes.len()];
+    pub(super) fn find(nodes: &Nodes, outputs: &[NodeId], live: &[bool], runs: &Runs) -> Self {
+        let is_elementwise = |id| matches!(nodes.op(id), Op::Unary(_) | Op::Binary(_)) && !runs.contain(id);
+        // Read by none so far, by one, or by more.
+        let mut reader: Vec<NodeId> = vec![NodeId::POISON; nodes.len()];
         let mut shared = vec![false; nodes.len()];
         for &output in outputs {
             shared[nodes.holder(output).index()] = true;
         }
-        for id in (0..nodes.len()).map(NodeId::at) {
-            for input in nodes.inputs(id) {
-                let first = *reader[input.index()].get_or_insert(id);
-                shared[input.index()] |= first != id;
+        let all = || (0..nodes.len()).map(NodeId::at).filter(|&id| live[id.index()]);
+        for id in all() {
+            for input in nodes.inputs(id).iter().map(|input| input.index()) {
+                if reader[input] == NodeId::POISON {
+                    reader[input] = id;
+                }
+                shared[input] |= reader[input] != id;
             }
         }
         let mut absorbed = vec![false; nodes.len()];
-        let mut length = vec![0; nodes.len()];
-        for id in (0..nodes.len()).map(NodeId::at).filter(|&id| is_elementwise(nodes, id)) {
+        let mut length = vec![0u8; nodes.len()];
+        for id in all().filter(|&id| is_elementwise(id)) {
             length[id.index()] = 1;
             for input in nodes.inputs(id) {
-                let joins = is_elementwise(nodes, *input)
+                let joins = is_elementwise(*input)
                     && !shared[input.index()]
                     && !absorbed[input.index()]
                     && length[id.index()] + length[input.index()] <= LONGEST;
@@ -92,10 +98,6 @@ impl Groups {
     }
 }
 
-fn is_elementwise(nodes: &Nodes, id: NodeId) -> bool {
-    matches!(nodes.node(id).op, Op::Unary(_) | Op::Binary(_))
-}
-
 /// The program that computes `root`, and the nodes that it reads.
 pub(super) fn program(nodes: &Nodes, groups: &Groups, root: NodeId) -> (Program, Vec<NodeId>) {
     let mut builder = Builder {
@@ -109,7 +111,7 @@ pub(super) fn program(nodes: &Nodes, groups: &Groups, root: NodeId) -> (Program,
         registers: 0,
     };
     builder.node(root);
-    let cols = builder.cols.unwrap_or_else(|| nodes.node(root).shape.len());
+    let cols = builder.cols.unwrap_or_else(|| nodes.shape(root).len());
     let (reads, patterns) = builder.operands.into_iter().unzip();
     (Program { cols, patterns, acts: builder.acts, registers: builder.registers }, reads)
 }
@@ -130,7 +132,7 @@ impl Builder<'_> {
     fn node(&mut self, id: NodeId) -> Source {
         let inputs = self.nodes.inputs(id);
         let a = self.source(inputs[0]);
-        let act = match self.nodes.node(id).op {
+        let act = match self.nodes.op(id) {
             Op::Unary(op) => Act::Unary(op, a),
             Op::Binary(op) => {
                 let b = if inputs[1] == inputs[0] { a } else { self.source(inputs[1]) };
@@ -148,7 +150,7 @@ impl Builder<'_> {
         if self.groups.is_absorbed(id) {
             return self.node(id);
         }
-        if let Some(value) = self.nodes.node(id).constant() {
+        if let Some(value) = self.nodes.constant(id) {
             return Source::Number(value);
         }
         let operand = self.operand(id);
@@ -161,7 +163,7 @@ impl Builder<'_> {
 
     /// Reads through a broadcast if it repeats along rows or columns that the program agrees on.
     fn operand(&mut self, id: NodeId) -> (NodeId, Pattern) {
-        let Op::Layout(Layout::Broadcast { to, axes }) = self.nodes.node(id).op else {
+        let Op::Layout(Layout::Broadcast { to, axes }) = self.nodes.op(id) else {
             return (id, Pattern::Full);
         };
         let source = self.nodes.inputs(id)[0];

@@ -1,6 +1,7 @@
 //! From nodes to drafts of steps: what is computed together, before anything has a place in memory.
 
 use super::fuse::{self, Groups};
+use super::tape::{self, Runs};
 use super::{Program, Work};
 use crate::graph::{NodeId, Nodes};
 use crate::ops::{Layout, Leaf, Op, Rule};
@@ -10,20 +11,27 @@ use crate::shape::Shape;
 pub(super) struct Draft {
     pub(super) work: Work,
     pub(super) reads: Vec<NodeId>,
-    /// The node whose value is written.
+    /// The node whose value is written; of a tape, the last one.
     pub(super) writes: NodeId,
+    /// The nodes whose values a tape writes, one after the other.
+    pub(super) results: Vec<NodeId>,
     /// The output that this draft copies a value to, if it is a copy.
     pub(super) copies_to: Option<usize>,
 }
 
 impl Draft {
+    /// A step that writes the value of one node to a place of its own.
+    pub(super) fn new(work: Work, reads: Vec<NodeId>, writes: NodeId) -> Self {
+        Self { work, reads, writes, results: Vec::new(), copies_to: None }
+    }
+
     /// Scratch in `f32` and `f64` numbers.
     pub(super) fn scratch(&self, shapes: &[Shape]) -> [usize; 2] {
         match &self.work {
             Work::Op(op) => [op.scratch::<f32>(shapes), op.scratch::<f64>(shapes)],
             Work::Fused(program) => [program.scratch(); 2],
             Work::Descend { product, .. } => [product.scratch::<f32>(shapes), product.scratch::<f64>(shapes)],
-            Work::Copy | Work::Update(_) => [0, 0],
+            Work::Tape(_) | Work::Copy | Work::Update(_) => [0, 0],
         }
     }
 
@@ -34,6 +42,7 @@ impl Draft {
             // What the optimiser does to each weight depends on its rule; a multiplication and an addition at least.
             Work::Descend { product, .. } => product.cost(shapes, shape) + 2 * shape.len() as u64,
             Work::Update(_) => 2 * shape.len() as u64,
+            Work::Tape(tape) => tape.len() as u64,
             Work::Copy => 0,
         }
     }
@@ -43,47 +52,63 @@ impl Draft {
 pub(super) fn one_by_one(nodes: &Nodes, outputs: &[NodeId]) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for id in (0..nodes.len()).map(NodeId::at) {
-        let op = nodes.node(id).op;
+        let op = nodes.op(id);
         if !matches!(op, Op::Leaf(_)) {
             let reads = nodes.inputs(id).to_vec();
-            drafts.push(Draft { work: Work::Op(op), reads, writes: id, copies_to: None });
+            drafts.push(Draft::new(Work::Op(op), reads, id));
         }
     }
-    copy_outputs(nodes, outputs, &mut drafts, |id| id);
+    copy_outputs(outputs, &mut drafts, |id| id, |id| is_leaf(nodes, id));
     drafts
 }
 
 /// Elementwise chains in one step, reshapes in none; `kept` are values that will be read though they are no outputs.
 pub(super) fn fused(nodes: &Nodes, outputs: &[NodeId], kept: &[NodeId]) -> Vec<Draft> {
     let wanted = [outputs, kept].concat();
-    let groups = Groups::find(nodes, &wanted);
+    let live = nodes.reachable(&wanted);
+    let runs = Runs::find(nodes, &live);
+    let groups = Groups::find(nodes, &wanted, &live, &runs);
     let mut drafts = Vec::new();
-    for id in (0..nodes.len()).map(NodeId::at) {
-        match nodes.node(id).op {
+    for id in (0..nodes.len()).map(NodeId::at).filter(|&id| live[id.index()]) {
+        match nodes.op(id) {
             Op::Leaf(_) | Op::Layout(Layout::Reshape { .. }) => {}
             Op::Unary(_) | Op::Binary(_) if groups.is_absorbed(id) => {}
+            Op::Unary(_) | Op::Binary(_) if runs.contain(id) => {
+                if let Some(run) = runs.ending_in(id) {
+                    let (tape, reads) = tape::tape(nodes, run);
+                    drafts.push(Draft { results: run.to_vec(), ..Draft::new(Work::Tape(tape), reads, id) });
+                }
+            }
             Op::Unary(_) | Op::Binary(_) => {
                 let (program, reads): (Program, _) = fuse::program(nodes, &groups, id);
-                drafts.push(Draft { work: Work::Fused(program), reads, writes: id, copies_to: None });
+                drafts.push(Draft::new(Work::Fused(program), reads, id));
             }
             op => {
                 let reads = nodes.inputs(id).to_vec();
-                drafts.push(Draft { work: Work::Op(op), reads, writes: id, copies_to: None });
+                drafts.push(Draft::new(Work::Op(op), reads, id));
             }
         }
     }
-    copy_outputs(nodes, outputs, &mut drafts, |id| nodes.holder(id));
+    copy_outputs(outputs, &mut drafts, |id| nodes.holder(id), |id| is_leaf(nodes, id) || runs.contain(id));
     drop_unread(nodes, &wanted, drafts)
 }
 
-/// An output that is an input, a constant, or a value already put out is a copy.
-fn copy_outputs(nodes: &Nodes, outputs: &[NodeId], drafts: &mut Vec<Draft>, holder: impl Fn(NodeId) -> NodeId) {
+fn is_leaf(nodes: &Nodes, id: NodeId) -> bool {
+    matches!(nodes.op(id), Op::Leaf(Leaf::Input(_) | Leaf::Constant(_)))
+}
+
+/// An output whose value must lie elsewhere, or that is put out already, is a copy.
+fn copy_outputs(
+    outputs: &[NodeId],
+    drafts: &mut Vec<Draft>,
+    holder: impl Fn(NodeId) -> NodeId,
+    lies_elsewhere: impl Fn(NodeId) -> bool,
+) {
     let mut taken = std::collections::HashSet::new();
     for (position, &output) in outputs.iter().enumerate() {
         let held = holder(output);
-        let is_leaf = matches!(nodes.node(held).op, Op::Leaf(Leaf::Input(_) | Leaf::Constant(_)));
-        if is_leaf || !taken.insert(held) {
-            drafts.push(Draft { work: Work::Copy, reads: vec![held], writes: output, copies_to: Some(position) });
+        if lies_elsewhere(held) || !taken.insert(held) {
+            drafts.push(Draft { copies_to: Some(position), ..Draft::new(Work::Copy, vec![held], output) });
         }
     }
 }
@@ -96,7 +121,7 @@ fn drop_unread(nodes: &Nodes, wanted: &[NodeId], drafts: Vec<Draft>) -> Vec<Draf
     }
     let mut kept: Vec<Draft> = Vec::with_capacity(drafts.len());
     for draft in drafts.into_iter().rev() {
-        if draft.copies_to.is_some() || read[draft.writes.index()] {
+        if draft.copies_to.is_some() || !draft.results.is_empty() || read[draft.writes.index()] {
             for &r in &draft.reads {
                 read[nodes.holder(r).index()] = true;
             }

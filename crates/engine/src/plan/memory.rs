@@ -5,10 +5,11 @@
 //! it back after the last step that reads it.
 
 use super::lower::Draft;
-use super::node_map::NodeMap;
 use super::{Place, Work};
 use crate::graph::{NodeId, Nodes};
-use crate::ops::{Op, Role};
+use crate::ops::Role;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 /// Whether memory of values that are read no more is used again.
@@ -24,7 +25,7 @@ const ALIGN: usize = 16;
 pub(super) struct Layout<'a> {
     nodes: &'a Nodes,
     reuse: Reuse,
-    places: NodeMap<Place>,
+    places: FxHashMap<NodeId, Place>,
     pub(super) outputs: Vec<Range<usize>>,
     pub(super) constants: Vec<(Range<usize>, f64)>,
     pub(super) size: usize,
@@ -40,7 +41,7 @@ impl Layout<'_> {
 
     /// Where the value of `id` lies.
     pub(super) fn place(&self, id: NodeId) -> Place {
-        self.places.get(self.holder(id)).expect("what is read has a place").clone()
+        self.places.get(&self.holder(id)).expect("what is read has a place").clone()
     }
 
     /// Where `draft` writes.
@@ -48,29 +49,36 @@ impl Layout<'_> {
         if !writes_arena(draft) {
             return 0..0;
         }
-        match (draft.copies_to, self.place(draft.writes)) {
-            (Some(output), _) => self.outputs[output].clone(),
-            (None, Place::Arena(range)) => range,
-            (None, _) => unreachable!("inputs are not computed"),
+        if let Some(output) = draft.copies_to {
+            return self.outputs[output].clone();
+        }
+        match (&draft.work, self.place(draft.writes)) {
+            // The last of the results has a place; the first cell lies before it.
+            (Work::Tape(tape), Place::Arena(last)) => {
+                let start = last.end - tape.len();
+                start..start + tape.cells()
+            }
+            (_, Place::Arena(range)) => range,
+            (_, _) => unreachable!("inputs are not computed"),
         }
     }
 
     pub(super) fn all_places(&self) -> impl Iterator<Item = (NodeId, Place)> + '_ {
-        self.places.iter().map(|(id, place)| (id, place.clone()))
+        self.places.iter().map(|(&id, place)| (id, place.clone()))
     }
 }
 
 pub(super) fn arrange<'a>(nodes: &'a Nodes, outputs: &[NodeId], drafts: &[Draft], reuse: Reuse) -> Layout<'a> {
     let mut layout =
-        Layout { nodes, reuse, places: NodeMap::new(nodes.len()), outputs: Vec::new(), constants: Vec::new(), size: 0 };
+        Layout { nodes, reuse, places: FxHashMap::default(), outputs: Vec::new(), constants: Vec::new(), size: 0 };
     place_leaves(nodes, &mut layout.places);
-    for &output in outputs {
-        let range = layout.size..layout.size + nodes.node(output).shape.len();
+    let copied: FxHashSet<usize> = drafts.iter().filter_map(|draft| draft.copies_to).collect();
+    for (position, &output) in outputs.iter().enumerate() {
+        let range = layout.size..layout.size + nodes.shape(output).len();
         layout.size = range.end;
-        // The first output of a value is the value's own place; a second one, or a leaf, is copied to.
-        let held = layout.holder(output);
-        if !matches!(nodes.node(held).op, Op::Leaf(_)) {
-            layout.places.get_or_insert(held, Place::Arena(range.clone()));
+        // What is not copied to its output is computed there.
+        if !copied.contains(&position) {
+            layout.places.insert(layout.holder(output), Place::Arena(range.clone()));
         }
         layout.outputs.push(range);
     }
@@ -79,15 +87,15 @@ pub(super) fn arrange<'a>(nodes: &'a Nodes, outputs: &[NodeId], drafts: &[Draft]
     layout
 }
 
-fn place_leaves(nodes: &Nodes, places: &mut NodeMap<Place>) {
+fn place_leaves(nodes: &Nodes, places: &mut FxHashMap<NodeId, Place>) {
     let mut start = 0;
     for id in nodes.leaves(Role::Parameter) {
-        let end = start + nodes.node(id).shape.len();
+        let end = start + nodes.shape(id).len();
         places.insert(id, Place::Parameter(start..end));
         start = end;
     }
     for (position, id) in nodes.leaves(Role::Data).enumerate() {
-        places.insert(id, Place::Input(position, 0..nodes.node(id).shape.len()));
+        places.insert(id, Place::Input(position, 0..nodes.shape(id).len()));
     }
 }
 
@@ -96,11 +104,11 @@ fn place_constants(drafts: &[Draft], layout: &mut Layout<'_>) {
     for draft in drafts {
         for &read in &draft.reads {
             let held = layout.holder(read);
-            if let Some(value) = layout.nodes.node(held).constant() {
+            if let Some(value) = layout.nodes.constant(held) {
                 let start = layout.size.next_multiple_of(ALIGN);
-                let range = start..start + layout.nodes.node(held).shape.len();
-                if layout.places.get(held).is_none() {
-                    layout.places.insert(held, Place::Arena(range.clone()));
+                let range = start..start + layout.nodes.shape(held).len();
+                if let Entry::Vacant(free) = layout.places.entry(held) {
+                    free.insert(Place::Arena(range.clone()));
                     layout.size = range.end;
                     layout.constants.push((range, value));
                 }
@@ -110,7 +118,7 @@ fn place_constants(drafts: &[Draft], layout: &mut Layout<'_>) {
 }
 
 fn place_values(drafts: &[Draft], layout: &mut Layout<'_>) {
-    let mut last_read = NodeMap::new(layout.nodes.len());
+    let mut last_read = FxHashMap::default();
     for (step, draft) in drafts.iter().enumerate() {
         for &read in &draft.reads {
             last_read.insert(layout.holder(read), step);
@@ -118,14 +126,24 @@ fn place_values(drafts: &[Draft], layout: &mut Layout<'_>) {
     }
     let mut slots = Slots { start: layout.size.next_multiple_of(ALIGN), gaps: Vec::new() };
     let mut end = slots.start;
-    let mut is_slot: NodeMap<Range<usize>> = NodeMap::new(layout.nodes.len());
+    let mut is_slot: FxHashMap<NodeId, Range<usize>> = FxHashMap::default();
     for (step, draft) in drafts.iter().enumerate() {
         if draft.copies_to.is_some() || !writes_arena(draft) {
             give_back_read(layout, draft, step, &last_read, &mut is_slot, &mut slots);
             continue;
         }
-        let len = layout.nodes.node(draft.writes).shape.len();
-        if layout.places.get(draft.writes).is_none() {
+        if let Work::Tape(tape) = &draft.work {
+            // The cells stay: who reads one of them would have to be counted for all.
+            let range = slots.take(tape.cells());
+            end = end.max(range.end);
+            let read = |id: &NodeId| last_read.contains_key(id) || *id == draft.writes;
+            let cells = draft.results.iter().zip(range.start..).filter(|(id, _)| read(id));
+            layout.places.extend(cells.map(|(&id, cell)| (id, Place::Arena(cell..cell + 1))));
+            give_back_read(layout, draft, step, &last_read, &mut is_slot, &mut slots);
+            continue;
+        }
+        let len = layout.nodes.shape(draft.writes).len();
+        if !layout.places.contains_key(&draft.writes) {
             let range = slots.take(len);
             end = end.max(range.end);
             layout.places.insert(draft.writes, Place::Arena(range.start..range.start + len));
@@ -133,7 +151,7 @@ fn place_values(drafts: &[Draft], layout: &mut Layout<'_>) {
         }
         give_back_read(layout, draft, step, &last_read, &mut is_slot, &mut slots);
         // A gradient that is held while its parameter moves is read by nobody.
-        if let (Work::Descend { .. }, Some(range)) = (&draft.work, is_slot.remove(draft.writes)) {
+        if let (Work::Descend { .. }, Some(range)) = (&draft.work, is_slot.remove(&draft.writes)) {
             slots.give_back(range);
         }
     }
@@ -150,8 +168,8 @@ fn give_back_read(
     layout: &Layout<'_>,
     draft: &Draft,
     step: usize,
-    last_read: &NodeMap<usize>,
-    is_slot: &mut NodeMap<Range<usize>>,
+    last_read: &FxHashMap<NodeId, usize>,
+    is_slot: &mut FxHashMap<NodeId, Range<usize>>,
     slots: &mut Slots,
 ) {
     if layout.reuse == Reuse::Never {
@@ -159,8 +177,8 @@ fn give_back_read(
     }
     for &read in &draft.reads {
         let held = layout.holder(read);
-        if last_read.get(held) == Some(&step)
-            && let Some(range) = is_slot.remove(held)
+        if last_read.get(&held) == Some(&step)
+            && let Some(range) = is_slot.remove(&held)
         {
             slots.give_back(range);
         }

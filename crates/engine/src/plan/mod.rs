@@ -8,12 +8,13 @@
 mod fuse;
 mod lower;
 mod memory;
-mod node_map;
 mod print;
 mod simplify;
+mod tape;
 mod update;
 
 pub use fuse::Program;
+pub use tape::Tape;
 
 use crate::error::EngineError;
 use crate::expr::Expr;
@@ -41,6 +42,8 @@ pub enum Work {
     Op(Op),
     /// A chain of elementwise operations in one pass over memory.
     Fused(Program),
+    /// A long run of operations on single numbers.
+    Tape(Tape),
     /// The value of the only operand, once more.
     Copy,
     /// The parameter at this position moves by the gradient that is read.
@@ -149,7 +152,7 @@ impl Plan {
         let places: Vec<NodeId> = nodes.leaves(Role::Parameter).collect();
         let update = |(parameter, &gradient): (&Expr<'_>, &NodeId)| {
             let segment = known.iter().position(|&id| id == parameter.id()).expect("only parameters are updated");
-            assert_eq!(parameter.shape(), nodes.node(gradient).shape, "a gradient has its parameter's shape");
+            assert_eq!(parameter.shape(), nodes.shape(gradient), "a gradient has its parameter's shape");
             update::Update { segment, parameter: places[segment], gradient }
         };
         let updates: Vec<update::Update> = parameters.iter().zip(&gradients).map(update).collect();
@@ -187,13 +190,13 @@ impl Plan {
         let mut shapes: Vec<Shape> = Vec::new();
         for draft in drafts {
             shapes.clear();
-            shapes.extend(draft.reads.iter().map(|&r| nodes.node(r).shape));
+            shapes.extend(draft.reads.iter().map(|&r| nodes.shape(r)));
             for (most, needed) in scratch.iter_mut().zip(draft.scratch(&shapes)) {
                 *most = needed.max(*most);
             }
             let node = nodes.node(draft.writes);
             let origin = simple.origin[draft.writes.index()];
-            if original.name(origin).is_some() || original.node(origin).constant().is_some() {
+            if original.name(origin).is_some() || original.constant(origin).is_some() {
                 names.insert(origin, original.label(origin));
             }
             steps.push(Step {
@@ -268,7 +271,7 @@ fn segments(nodes: &Nodes, role: Role) -> Vec<Segment> {
     let mut start = 0;
     let mut list = Vec::new();
     for id in nodes.leaves(role) {
-        let shape = nodes.node(id).shape;
+        let shape = nodes.shape(id);
         let range = start..start + shape.len();
         if role == Role::Parameter {
             start = range.end;

@@ -31,6 +31,7 @@ impl fmt::Display for Plan {
                 let work = match &step.work {
                     Work::Op(op) => op.name().to_owned(),
                     Work::Fused(program) => program.names(),
+                    Work::Tape(tape) => format!("{} scalars", tape.len()),
                     Work::Copy => "copy".to_owned(),
                     Work::Update(_) => "update".to_owned(),
                     Work::Descend { product, .. } => format!("{} → update", product.name()),

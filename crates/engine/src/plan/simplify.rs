@@ -3,10 +3,13 @@
 //! Nothing here changes a result by more than rounding (and the sign of a zero: −0 + 0 becomes −0). A product with 0
 //! stays, since 0 · ∞ is not 0.
 
-use crate::graph::{NodeId, Nodes};
+use crate::graph::{Kind, NodeId, Nodes};
 use crate::ops::{Binary, Layout, Leaf, Op, Role, Unary};
 use crate::shape::Shape;
-use rustc_hash::FxHashMap;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use rustc_hash::FxBuildHasher;
+use std::hash::BuildHasher;
 use std::panic::Location;
 
 /// A rewritten graph that knows where its nodes come from.
@@ -21,11 +24,11 @@ pub(super) struct Simplified {
 impl Simplified {
     /// `value`, or a copy of it if it is a parameter: what moves by it must not see it move.
     pub(super) fn apart_from_parameters(&mut self, value: NodeId) -> NodeId {
-        let held = *self.nodes.node(self.nodes.holder(value));
+        let held = self.nodes.node(self.nodes.holder(value));
         if held.op != Op::Leaf(Leaf::Input(Role::Parameter)) {
             return value;
         }
-        let shape = self.nodes.node(value).shape;
+        let shape = self.nodes.shape(value);
         let one = self.nodes.leaf(Leaf::Constant(1.0), shape, held.at);
         let copy = self.nodes.push(Op::Binary(Binary::Mul), &[value, one], held.at);
         self.origin.resize(self.nodes.len(), self.origin[value.index()]);
@@ -35,66 +38,78 @@ impl Simplified {
 
 /// The nodes that the outputs need, as they are. Inputs and parameters stay in any case: they have places of their own.
 pub(super) fn keep(nodes: &Nodes, outputs: &[NodeId]) -> Simplified {
-    let separate = |new: &mut Nodes, leaf, shape, at| new.leaf(leaf, shape, at);
-    rebuild(nodes, outputs, separate, |_, op, inputs| Rewrite::Node(op, inputs))
+    rebuild(nodes, outputs, Nodes::leaf, |_, kind, inputs| Rewrite::Node(kind, inputs))
 }
 
-/// The nodes that the outputs need, in fewer.
+/// The nodes that the outputs need, in fewer. Some may be left that only folded ones read.
 pub(super) fn simplify(nodes: &Nodes, outputs: &[NodeId]) -> Simplified {
-    let mut seen = Seen::default();
-    let mut constants = FxHashMap::default();
+    // A node is its own key: with millions of them, a table of whole keys would not fit into the cache.
+    let mut seen: HashTable<NodeId> = HashTable::with_capacity(nodes.len());
     let once = |new: &mut Nodes, leaf, shape, at| match leaf {
-        Leaf::Constant(_) => *constants.entry((leaf, shape)).or_insert_with(|| new.leaf(leaf, shape, at)),
+        Leaf::Constant(value) => new.literal(value, shape, at),
         Leaf::Input(_) => new.leaf(leaf, shape, at),
     };
-    let mut simple = rebuild(nodes, outputs, once, |new, op, inputs| rewrite(new, op, inputs, &mut seen));
-    // Folding leaves nodes behind that only the folded ones used.
-    let outputs = std::mem::take(&mut simple.outputs);
-    let lean = keep(&simple.nodes, &outputs);
-    let origin = lean.origin.iter().map(|&id| simple.origin[id.index()]).collect();
-    Simplified { origin, ..lean }
+    rebuild(nodes, outputs, once, |new, kind, inputs| {
+        let (op, shape) = new.of_kind(kind);
+        let (kind, inputs) = match simpler(new, op, inputs) {
+            None => (kind, inputs),
+            // What is rewritten has the shape that it had.
+            Some(Rewrite::Node(op, inputs)) => (new.to_kind(op, shape), inputs),
+            Some(Rewrite::Constant(value)) => return Rewrite::Constant(value),
+            Some(Rewrite::Same(there)) => return Rewrite::Same(there),
+        };
+        // The same operation of the same inputs is computed once.
+        let used = &inputs[..used(&inputs)];
+        let equal = |&id: &NodeId| new.kind(id) == kind && new.inputs(id) == used;
+        match seen.entry(near(kind, used), equal, |&id| near(new.kind(id), new.inputs(id))) {
+            Entry::Occupied(there) => Rewrite::Same(*there.get()),
+            Entry::Vacant(free) => {
+                free.insert(NodeId::at(new.len()));
+                Rewrite::Node(kind, inputs)
+            }
+        }
+    })
 }
 
-/// What becomes of a node.
-enum Rewrite {
+/// What becomes of a node of at most two inputs.
+enum Rewrite<What> {
     /// A node there already.
     Same(NodeId),
     /// A constant.
     Constant(f64),
     /// This operation of these inputs.
-    Node(Op, [NodeId; 2]),
+    Node(What, [NodeId; 2]),
 }
 
 fn rebuild(
     nodes: &Nodes,
     outputs: &[NodeId],
     mut leaf: impl FnMut(&mut Nodes, Leaf, Shape, &'static Location<'static>) -> NodeId,
-    mut rewrite: impl FnMut(&Nodes, Op, [NodeId; 2]) -> Rewrite,
+    mut rewrite: impl FnMut(&mut Nodes, Kind, [NodeId; 2]) -> Rewrite<Kind>,
 ) -> Simplified {
     let live = nodes.reachable(outputs);
-    let mut new = Nodes::default();
-    let mut origin = Vec::new();
+    let mut new = nodes.empty_with_kinds();
+    let mut origin = Vec::with_capacity(nodes.len());
     let mut now: Vec<NodeId> = vec![NodeId::POISON; nodes.len()];
     for index in 0..nodes.len() {
         let id = NodeId::at(index);
-        let node = *nodes.node(id);
-        let is_input = matches!(node.op, Op::Leaf(Leaf::Input(_)));
+        let op = nodes.op(id);
+        let is_input = matches!(op, Op::Leaf(Leaf::Input(_)));
         if !live[index] && !is_input {
             continue;
         }
-        let inputs = nodes.inputs(id);
+        let (inputs, at) = (nodes.inputs(id), nodes.at(id));
         let translated = |i: usize| inputs.get(i).map_or(NodeId::POISON, |input| now[input.index()]);
-        now[index] = match node.op {
-            Op::Leaf(there) => leaf(&mut new, there, node.shape, node.at),
-            op if inputs.len() > 2 => {
+        now[index] = match op {
+            Op::Leaf(there) => leaf(&mut new, there, nodes.shape(id), at),
+            _ if inputs.len() > 2 => {
                 let all: Vec<NodeId> = inputs.iter().map(|input| now[input.index()]).collect();
-                new.append(op, node.shape, &all, node.at)
+                new.append(nodes.kind(id), &all, at)
             }
-            op => match rewrite(&new, op, [translated(0), translated(1)]) {
+            _ => match rewrite(&mut new, nodes.kind(id), [translated(0), translated(1)]) {
                 Rewrite::Same(id) => id,
-                Rewrite::Constant(value) => leaf(&mut new, Leaf::Constant(value), node.shape, node.at),
-                // What is rewritten has the shape that it had.
-                Rewrite::Node(op, both) => new.append(op, node.shape, &both[..inputs.len().min(count(op))], node.at),
+                Rewrite::Constant(value) => leaf(&mut new, Leaf::Constant(value), nodes.shape(id), at),
+                Rewrite::Node(kind, both) => new.append(kind, &both[..used(&both)], at),
             },
         };
         // A rewritten node may add none; what it adds stands for this one.
@@ -106,46 +121,40 @@ fn rebuild(
     Simplified { outputs: outputs.iter().map(|o| now[o.index()]).collect(), nodes: new, origin }
 }
 
-/// How many inputs an operation of at most two takes when it may have been rewritten from one of two.
-fn count(op: Op) -> usize {
-    if matches!(op, Op::Unary(_)) { 1 } else { 2 }
+/// A hash of a node whose low bits, which choose the place in a table, stay within a window around the newest input: a
+/// walk over the graph is then a walk over the table, and not a million visits to places far apart.
+fn near(kind: Kind, inputs: &[NodeId]) -> u64 {
+    const WINDOW: u64 = 1 << 14;
+    const LOW: u64 = u64::MAX >> 8;
+    let mixture = FxBuildHasher.hash_one((kind, inputs.first(), inputs.last()));
+    let newest = inputs.iter().max().map_or(0, |id| id.index() as u64);
+    ((newest + mixture % WINDOW) & LOW) | (mixture & !LOW)
 }
 
-type Seen = FxHashMap<(Op, [NodeId; 2]), NodeId>;
+/// How many of two inputs there are.
+fn used(inputs: &[NodeId; 2]) -> usize {
+    inputs.iter().take_while(|&&input| input != NodeId::POISON).count()
+}
 
-fn rewrite(new: &Nodes, op: Op, [a, b]: [NodeId; 2], seen: &mut Seen) -> Rewrite {
-    let number = |id: NodeId| if id == NodeId::POISON { None } else { new.node(id).constant() };
-    let simpler = match op {
-        Op::Unary(op) => unary(new, op, a, number(a)),
+fn simpler(nodes: &Nodes, op: Op, [a, b]: [NodeId; 2]) -> Option<Rewrite<Op>> {
+    let number = |id: NodeId| if id == NodeId::POISON { None } else { nodes.constant(id) };
+    match op {
+        Op::Unary(op) => unary(nodes, op, a, number(a)),
         Op::Binary(op) => binary(op, (a, number(a)), (b, number(b))),
-        Op::Layout(op) => layout(new, op, a, number(a)),
+        Op::Layout(op) => layout(nodes, op, a, number(a)),
         _ => None,
-    };
-    match simpler {
-        Some(Rewrite::Node(op, inputs)) => shared(new, op, inputs, seen),
-        Some(done) => done,
-        None => shared(new, op, [a, b], seen),
     }
 }
 
-/// The same operation of the same inputs is computed once.
-fn shared(new: &Nodes, op: Op, inputs: [NodeId; 2], seen: &mut Seen) -> Rewrite {
-    if let Some(&there) = seen.get(&(op, inputs)) {
-        return Rewrite::Same(there);
-    }
-    seen.insert((op, inputs), NodeId::at(new.len()));
-    Rewrite::Node(op, inputs)
-}
-
-fn unary(nodes: &Nodes, op: Unary, a: NodeId, number: Option<f64>) -> Option<Rewrite> {
+fn unary(nodes: &Nodes, op: Unary, a: NodeId, number: Option<f64>) -> Option<Rewrite<Op>> {
     if let Some(value) = number {
         return Some(Rewrite::Constant(op.value(value)));
     }
-    let inside = nodes.node(a).op;
+    let inside = nodes.op(a);
     (op == Unary::Neg && inside == Op::Unary(Unary::Neg)).then(|| Rewrite::Same(nodes.inputs(a)[0]))
 }
 
-fn binary(op: Binary, (a, left): (NodeId, Option<f64>), (b, right): (NodeId, Option<f64>)) -> Option<Rewrite> {
+fn binary(op: Binary, (a, left): (NodeId, Option<f64>), (b, right): (NodeId, Option<f64>)) -> Option<Rewrite<Op>> {
     if let (Some(left), Some(right)) = (left, right) {
         return Some(Rewrite::Constant(op.value(left, right)));
     }
@@ -161,7 +170,7 @@ fn binary(op: Binary, (a, left): (NodeId, Option<f64>), (b, right): (NodeId, Opt
     }
 }
 
-fn layout(nodes: &Nodes, op: Layout, a: NodeId, number: Option<f64>) -> Option<Rewrite> {
+fn layout(nodes: &Nodes, op: Layout, a: NodeId, number: Option<f64>) -> Option<Rewrite<Op>> {
     match (op, number) {
         (Layout::Pad { .. } | Layout::Concat { .. }, _) => None,
         (_, Some(value)) => Some(Rewrite::Constant(value)),
@@ -170,13 +179,13 @@ fn layout(nodes: &Nodes, op: Layout, a: NodeId, number: Option<f64>) -> Option<R
     }
 }
 
-fn reshape(nodes: &Nodes, to: Shape, a: NodeId) -> Option<Rewrite> {
-    let source = match nodes.node(a).op {
+fn reshape(nodes: &Nodes, to: Shape, a: NodeId) -> Option<Rewrite<Op>> {
+    let source = match nodes.op(a) {
         Op::Layout(Layout::Reshape { .. }) => nodes.inputs(a)[0],
-        _ if nodes.node(a).shape == to => return Some(Rewrite::Same(a)),
+        _ if nodes.shape(a) == to => return Some(Rewrite::Same(a)),
         _ => return None,
     };
-    if nodes.node(source).shape == to {
+    if nodes.shape(source) == to {
         return Some(Rewrite::Same(source));
     }
     Some(Rewrite::Node(Op::Layout(Layout::Reshape { to }), [source, NodeId::POISON]))

@@ -7,9 +7,9 @@
 
 use super::Work;
 use super::lower::Draft;
-use super::node_map::NodeMap;
 use crate::graph::{NodeId, Nodes};
 use crate::ops::{Leaf, Matmul, Op, Role};
+use rustc_hash::FxHashMap;
 
 /// A parameter and what it moves by.
 #[derive(Clone, Copy)]
@@ -32,20 +32,15 @@ pub(super) fn schedule(
     let mut after: Vec<Vec<Draft>> = (0..=drafts.len()).map(|_| Vec::new()).collect();
     let mut joined = vec![false; drafts.len()];
     for update in updates {
-        let written = known.written.get(nodes.holder(update.gradient)).copied();
+        let written = known.written.get(&nodes.holder(update.gradient)).copied();
         let product = written.filter(|_| known.readers(update.gradient, updates) == 1).and_then(|at| {
             let product = product(nodes, &drafts[at])?;
             joined[at] = true;
             let work = Work::Descend { product, segment: update.segment, plain };
-            Some(Draft { work, reads: drafts[at].reads.clone(), writes: drafts[at].writes, copies_to: None })
+            Some(Draft::new(work, drafts[at].reads.clone(), drafts[at].writes))
         });
-        let apart = || Draft {
-            work: Work::Update(update.segment),
-            reads: vec![update.gradient],
-            writes: update.gradient,
-            copies_to: None,
-        };
-        let last = known.last_read.get(update.parameter).copied();
+        let apart = || Draft::new(Work::Update(update.segment), vec![update.gradient], update.gradient);
+        let last = known.last_read.get(&update.parameter).copied();
         let at = written.max(last).max(known.outputs).map_or(0, |at| at + 1);
         after[at].push(product.unwrap_or_else(apart));
     }
@@ -63,32 +58,32 @@ pub(super) fn schedule(
 struct Known<'a> {
     nodes: &'a Nodes,
     /// The step that computes a value.
-    written: NodeMap<usize>,
-    last_read: NodeMap<usize>,
-    reads: NodeMap<usize>,
+    written: FxHashMap<NodeId, usize>,
+    last_read: FxHashMap<NodeId, usize>,
+    reads: FxHashMap<NodeId, usize>,
     /// The step after which all outputs are known.
     outputs: Option<usize>,
 }
 
 impl<'a> Known<'a> {
     fn new(nodes: &'a Nodes, outputs: &[NodeId], drafts: &[Draft]) -> Self {
-        let table = || NodeMap::new(nodes.len());
-        let (mut written, mut last_read, mut reads) = (table(), table(), table());
+        let (mut written, mut last_read) = (FxHashMap::default(), FxHashMap::default());
+        let mut reads: FxHashMap<NodeId, usize> = FxHashMap::default();
         for (step, draft) in drafts.iter().enumerate() {
             for &read in &draft.reads {
                 let held = nodes.holder(read);
                 last_read.insert(held, step);
-                *reads.get_or_insert(held, 0) += 1;
+                *reads.entry(held).or_default() += 1;
             }
             if draft.copies_to.is_none() {
-                written.insert(draft.writes, step);
+                written.extend(draft.results.iter().chain([&draft.writes]).map(|&id| (id, step)));
             }
         }
         for &output in outputs {
-            *reads.get_or_insert(nodes.holder(output), 0) += 1;
+            *reads.entry(nodes.holder(output)).or_default() += 1;
         }
         let copies = drafts.iter().rposition(|draft| draft.copies_to.is_some());
-        let computed = outputs.iter().filter_map(|&o| written.get(nodes.holder(o)).copied()).max();
+        let computed = outputs.iter().filter_map(|&o| written.get(&nodes.holder(o)).copied()).max();
         Self { nodes, written, last_read, reads, outputs: copies.max(computed) }
     }
 
@@ -96,7 +91,7 @@ impl<'a> Known<'a> {
     fn readers(&self, value: NodeId, updates: &[Update]) -> usize {
         let held = self.nodes.holder(value);
         let updates = updates.iter().filter(|u| self.nodes.holder(u.gradient) == held).count();
-        updates + self.reads.get(held).copied().unwrap_or(0)
+        updates + self.reads.get(&held).copied().unwrap_or(0)
     }
 }
 
@@ -107,7 +102,7 @@ fn product(nodes: &Nodes, draft: &Draft) -> Option<Matmul> {
     let fits = |&id: &NodeId| {
         let node = nodes.node(nodes.holder(id));
         let is_parameter = matches!(node.op, Op::Leaf(Leaf::Input(Role::Parameter)));
-        nodes.node(id).shape.rank() == 2 && !is_parameter
+        nodes.shape(id).rank() == 2 && !is_parameter
     };
     draft.reads.iter().all(fits).then_some(product)
 }
