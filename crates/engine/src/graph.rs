@@ -131,7 +131,7 @@ impl Nodes {
     }
 
     /// The kind of an operation with a result of this shape.
-    pub(crate) fn to_kind(&mut self, op: Op, shape: Shape) -> Kind {
+    pub(crate) fn kind_for(&mut self, op: Op, shape: Shape) -> Kind {
         *self.kind_of.entry((op, shape)).or_insert_with(|| {
             self.kinds.push((op, shape));
             Kind(self.kinds.len() as u32 - 1)
@@ -247,7 +247,7 @@ impl Nodes {
         };
         match op.shape(shapes) {
             Ok(shape) => {
-                let kind = self.to_kind(op, shape);
+                let kind = self.kind_for(op, shape);
                 self.append(kind, inputs, at)
             }
             Err(fault) => {
@@ -273,7 +273,7 @@ impl Nodes {
     }
 
     pub(crate) fn leaf(&mut self, leaf: Leaf, shape: Shape, at: &'static Location<'static>) -> NodeId {
-        let kind = self.to_kind(Op::Leaf(leaf), shape);
+        let kind = self.kind_for(Op::Leaf(leaf), shape);
         let id = self.append(kind, &[], at);
         if matches!(leaf, Leaf::Input(_)) {
             self.leaves.push(id);
@@ -283,7 +283,7 @@ impl Nodes {
 
     /// The node of a number in a formula: one for all formulas.
     pub(crate) fn literal(&mut self, value: f64, shape: Shape, at: &'static Location<'static>) -> NodeId {
-        let kind = self.to_kind(Op::Leaf(Leaf::Constant(value)), shape);
+        let kind = self.kind_for(Op::Leaf(Leaf::Constant(value)), shape);
         if let Some(&there) = self.literals.get(&kind) {
             return there;
         }

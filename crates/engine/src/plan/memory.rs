@@ -143,10 +143,10 @@ fn place_values(drafts: &[Draft], layout: &mut Layout<'_>) {
             continue;
         }
         let len = layout.nodes.shape(draft.writes).len();
-        if !layout.places.contains_key(&draft.writes) {
+        if let Entry::Vacant(free) = layout.places.entry(draft.writes) {
             let range = slots.take(len);
             end = end.max(range.end);
-            layout.places.insert(draft.writes, Place::Arena(range.start..range.start + len));
+            free.insert(Place::Arena(range.start..range.start + len));
             is_slot.insert(draft.writes, range);
         }
         give_back_read(layout, draft, step, &last_read, &mut is_slot, &mut slots);

@@ -54,7 +54,7 @@ pub(super) fn simplify(nodes: &Nodes, outputs: &[NodeId]) -> Simplified {
         let (kind, inputs) = match simpler(new, op, inputs) {
             None => (kind, inputs),
             // What is rewritten has the shape that it had.
-            Some(Rewrite::Node(op, inputs)) => (new.to_kind(op, shape), inputs),
+            Some(Rewrite::Node(op, inputs)) => (new.kind_for(op, shape), inputs),
             Some(Rewrite::Constant(value)) => return Rewrite::Constant(value),
             Some(Rewrite::Same(there)) => return Rewrite::Same(there),
         };

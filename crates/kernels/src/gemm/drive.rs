@@ -150,15 +150,23 @@ struct Left<'x, T> {
 impl<'x, T: Real> Slab<'x, '_, T> {
     fn run(self) {
         let plan = &self.product.plan;
+        let rows = self.piece.rows();
+        for start in rows.clone().step_by(plan.block_rows) {
+            self.block(start..(start + plan.block_rows).min(rows.end));
+        }
+    }
+
+    /// Some bands by all panels of the piece.
+    fn block(&self, block: Range<usize>) {
+        let plan = &self.product.plan;
         let columns = self.piece.columns();
         let mut at = columns.start;
         // A panel of `b` stays in the first-level cache while the bands of `a` pass by.
         while at < columns.end {
             let vectors = plan.panel(columns.end - at);
             let width = plan.width(vectors);
-            for row in self.piece.rows().step_by(plan.rows) {
-                let rows = row..(row + plan.rows).min(plan.m);
-                self.tile(rows, at..(at + width).min(columns.end), vectors);
+            for row in block.clone().step_by(plan.rows) {
+                self.tile(row..(row + plan.rows).min(block.end), at..(at + width).min(columns.end), vectors);
             }
             at += width;
         }
@@ -167,9 +175,9 @@ impl<'x, T: Real> Slab<'x, '_, T> {
     fn left(&self, rows: &Range<usize>) -> Left<'x, T> {
         let Product { plan, a, .. } = self.product;
         if let Some(packed) = self.left {
-            let lead = pack::lead(rows.len());
+            let step = rows.len();
             let band = &packed[rows.start / plan.rows * plan.band_len()..];
-            return Left { data: &band[self.depth.start * lead..self.depth.end * lead], row: 1, step: lead };
+            return Left { data: &band[self.depth.start * step..self.depth.end * step], row: 1, step };
         }
         let first = rows.start * a.row_stride + self.depth.start * a.col_stride;
         let last = (rows.end - 1) * a.row_stride + (self.depth.end - 1) * a.col_stride;

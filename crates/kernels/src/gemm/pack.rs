@@ -11,16 +11,11 @@ use super::machine::prefetch;
 use crate::{Real, simd};
 use std::ops::Range;
 
-/// Numbers from a column of a packed band to the next: its rows, filled up to whole squares.
-pub(super) fn lead(rows: usize) -> usize {
-    rows.next_multiple_of(SQUARE)
-}
-
-/// Packs `rows` of `a` for the steps `depth` of `k`: column after column, [`lead`] numbers apart. What lies between
-/// the last row and the next column means nothing.
+/// Packs `rows` of `a` for the steps `depth` of `k`: column after column, without gaps, since what is packed must stay in
+/// the cache.
 pub(super) fn left<T: Real>(a: MatRef<'_, T>, rows: Range<usize>, depth: Range<usize>, out: &mut [T]) {
-    let lead = lead(rows.len());
-    copy(a.transposed(), depth, rows, lead, out);
+    let width = rows.len();
+    copy(a.transposed(), depth, rows, width, out);
 }
 
 /// Packs the columns `columns` of `b` for the steps `depth` of `k`: row after row of `width` numbers. What lies after
@@ -98,11 +93,17 @@ const SQUARE: usize = 8;
 fn turn<T: Real>(from: MatRef<'_, T>, rows: Range<usize>, columns: Range<usize>, width: usize, out: &mut [T]) {
     let (height, count) = (rows.len(), columns.len());
     let column = |c: usize| &from.data[(columns.start + c) * from.col_stride + rows.start..][..height];
-    let squares = height / SQUARE * SQUARE;
     for c in (0..count).step_by(SQUARE) {
-        // A square that sticks out on the right reads its last column again, if there is room to write it.
-        let whole = c + SQUARE <= width;
-        if whole {
+        let fits = c + SQUARE <= width;
+        // A square that is wider than `out` writes into the rows below, which are written after it; so the last rows,
+        // which have none below, are left over.
+        let squares = match height / SQUARE {
+            whole if fits => whole * SQUARE,
+            whole if c == 0 => whole.saturating_sub(1) * SQUARE,
+            _ => 0,
+        };
+        if squares > 0 {
+            // What sticks out on the right reads the last column again.
             let lines: [&[T]; SQUARE] = std::array::from_fn(|i| column((c + i).min(count - 1)));
             for r in (0..squares).step_by(SQUARE) {
                 if r % 16 == 0 {
@@ -112,14 +113,15 @@ fn turn<T: Real>(from: MatRef<'_, T>, rows: Range<usize>, columns: Range<usize>,
                         prefetch(from.data.as_ptr().wrapping_add(next));
                     }
                 }
-                // SAFETY: each line has `height` numbers, and eight rows of `out` have room for eight from `c` on.
+                // SAFETY: each line has `height` numbers. Eight rows of `out` have room for eight numbers from `c` on:
+                // in the row itself, or in the eight rows or more below the square.
                 unsafe {
                     T::turn_square(lines.map(|line| line.as_ptr().add(r)), out.as_mut_ptr().add(r * width + c), width)
                 };
             }
         }
         for i in 0..SQUARE.min(count - c) {
-            for r in if whole { squares } else { 0 }..height {
+            for r in squares..height {
                 out[r * width + c + i] = column(c + i)[r];
             }
         }
@@ -128,7 +130,7 @@ fn turn<T: Real>(from: MatRef<'_, T>, rows: Range<usize>, columns: Range<usize>,
 
 /// Turns squares of numbers.
 pub trait Turn: Element {
-    /// `to[r · width + c] = from[c][r]` for r and c below 8.
+    /// `to[r · width + c] = from[c][r]` for r and c below 8, row after row.
     ///
     /// # Safety
     /// All 64 numbers on both sides must be in their allocations, and nobody else uses those written.
@@ -141,8 +143,8 @@ pub trait Turn: Element {
 /// [`Turn::turn_square`] where there are no instructions for it. The safety is the same.
 #[inline]
 unsafe fn turn_by_numbers<T: Copy>(from: [*const T; SQUARE], to: *mut T, width: usize) {
-    for (c, from) in from.into_iter().enumerate() {
-        for r in 0..SQUARE {
+    for r in 0..SQUARE {
+        for (c, from) in from.into_iter().enumerate() {
             // SAFETY: by the caller's promise.
             unsafe { *to.add(r * width + c) = *from.add(r) };
         }

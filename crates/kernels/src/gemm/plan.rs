@@ -1,14 +1,22 @@
 //! How a product is cut: decided by the shape, the layout and the instruction set, never by the number of threads.
 
 use super::machine::Machine;
-use super::{MatRef, dots, pack};
+use super::{MatRef, dots};
 use crate::Real;
 
 /// Steps of `k` that a tile sums before `c` is touched: a packed panel of `b` this deep stays in the first-level cache.
 const DEPTH: usize = 128;
 
+/// A result of so many numbers lies beyond the second-level cache: going over it twice costs more than panels twice as
+/// deep, which come from there.
+const BEYOND: usize = 1 << 20;
+
 /// The most columns of a piece: with [`DEPTH`], its packed panels fill a quarter of a second-level cache of 512 KiB.
 const PIECE: usize = 256;
+
+/// Rows of a piece that all panels pass by before the next ones: their part of `a` and of `c` stays in the second-level
+/// cache, and their pages, which may be one for each row of `c`, in the list of pages that the processor keeps.
+const BLOCK_ROWS: usize = 256;
 
 /// A result of so many columns or fewer is cut into rows.
 const NARROW: usize = 128;
@@ -46,6 +54,8 @@ pub(super) struct Plan {
     vectors: usize,
     /// Steps of `k` in a block; the last block may have fewer.
     pub(super) depth: usize,
+    /// Rows of a block of a piece: whole bands.
+    pub(super) block_rows: usize,
     /// Rows of a piece of `c`: whole bands.
     pub(super) piece_rows: usize,
     /// Columns of a piece of `c`: whole panels.
@@ -62,7 +72,8 @@ impl Plan {
         let bands = m.div_ceil(rows);
         let vectors = machine.vectors(rows);
         let width = vectors * lanes;
-        let depth = if k <= DEPTH { k } else { k.div_ceil(k.div_ceil(DEPTH)) };
+        let deepest = if k <= 2 * DEPTH && m.saturating_mul(n) >= BEYOND { 2 * DEPTH } else { DEPTH };
+        let depth = k.div_ceil(k.div_ceil(deepest));
         // Small products are one piece, others two or more, so that two threads have work. Pieces are columns, so that
         // each packs the part of `b` that it reads; but narrow results are cut into rows: where two cores write beside
         // each other in every row, each waits for the other's cache lines.
@@ -78,7 +89,8 @@ impl Plan {
             2
         };
         let piece_rows = bands.div_ceil(pieces) * rows;
-        Self { m, k, n, rows, bands, lanes, vectors, depth, piece_rows, piece_columns }
+        let block_rows = (BLOCK_ROWS / rows).max(1) * rows;
+        Self { m, k, n, rows, bands, lanes, vectors, depth, block_rows, piece_rows, piece_columns }
     }
 
     /// Vectors in the panel at a column with `rest` columns from there on.
@@ -114,7 +126,7 @@ impl Plan {
 
     /// Numbers in a packed band of `a`.
     pub(super) fn band_len(&self) -> usize {
-        (pack::lead(self.rows) * self.k).next_multiple_of(ALIGN)
+        (self.rows * self.k).next_multiple_of(ALIGN)
     }
 
     /// Numbers in all of packed `a`.
