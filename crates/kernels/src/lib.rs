@@ -12,6 +12,7 @@ pub mod gemm;
 pub mod map;
 mod math;
 pub mod naive;
+mod prefetch;
 mod real;
 pub mod reduce;
 pub mod team;

@@ -75,10 +75,10 @@ impl<T: Real> Product<'_, T> {
             let mut piece = unsafe { Piece::new(c, plan.n, rows, columns) };
             if as_dots {
                 self.dots(&mut piece);
+                after(piece);
             } else {
-                self.piece(&mut piece, left, right);
+                self.piece(&mut piece, left, right, after);
             }
-            after(piece);
         });
     }
 
@@ -115,7 +115,7 @@ impl<T: Real> Product<'_, T> {
         end > self.b.data.len() || self.plan.packs_right(&self.b)
     }
 
-    fn piece(&self, piece: &mut Piece<'_, T>, left: Option<&[T]>, right: &mut [T]) {
+    fn piece(&self, piece: &mut Piece<'_, T>, left: Option<&[T]>, right: &mut [T], after: &After<'_, T>) {
         let plan = &self.plan;
         let mut start = 0;
         while start < plan.k {
@@ -123,12 +123,18 @@ impl<T: Real> Product<'_, T> {
             self.pack_right(&depth, &piece.columns, right);
             let beta = if start == 0 { self.beta } else { T::ONE };
             start = depth.end;
-            T::slab(Slab { product: self, depth, piece, left, right, beta });
+            for row in piece.rows().step_by(plan.block_rows) {
+                let mut block = piece.part(row..(row + plan.block_rows).min(piece.rows.end));
+                T::slab(Slab { product: self, depth: depth.clone(), piece: &mut block, left, right, beta });
+                if start == plan.k {
+                    after(block);
+                }
+            }
         }
     }
 }
 
-/// The part of a piece for some steps of `k`.
+/// A block of a piece for some steps of `k`.
 pub struct Slab<'x, 'c, T> {
     product: &'x Product<'x, T>,
     depth: Range<usize>,
@@ -151,22 +157,14 @@ impl<'x, T: Real> Slab<'x, '_, T> {
     fn run(self) {
         let plan = &self.product.plan;
         let rows = self.piece.rows();
-        for start in rows.clone().step_by(plan.block_rows) {
-            self.block(start..(start + plan.block_rows).min(rows.end));
-        }
-    }
-
-    /// Some bands by all panels of the piece.
-    fn block(&self, block: Range<usize>) {
-        let plan = &self.product.plan;
         let columns = self.piece.columns();
         let mut at = columns.start;
         // A panel of `b` stays in the first-level cache while the bands of `a` pass by.
         while at < columns.end {
             let vectors = plan.panel(columns.end - at);
             let width = plan.width(vectors);
-            for row in block.clone().step_by(plan.rows) {
-                self.tile(row..(row + plan.rows).min(block.end), at..(at + width).min(columns.end), vectors);
+            for row in rows.clone().step_by(plan.rows) {
+                self.tile(row..(row + plan.rows).min(rows.end), at..(at + width).min(columns.end), vectors);
             }
             at += width;
         }

@@ -4,8 +4,6 @@
 //! with 32 registers, of two with 16. Of the shapes that fit, this one loads least for what it multiplies (10 loads for
 //! 24 products). One of 14 rows and two vectors (16 loads for 28) was a little slower on most shapes.
 
-#![expect(unsafe_code, reason = "a prefetch takes an address")]
-
 use super::lanes::Element;
 use super::tile::MAX_ROWS;
 use pulp::{Scalar128b, Simd};
@@ -122,16 +120,4 @@ impl<J: Job, const FUSED: bool> pulp::WithSimd for With<J, FUSED> {
     fn with_simd<S: Simd>(self, simd: S) {
         self.0.run::<S, FUSED>(simd);
     }
-}
-
-/// Asks for the cache line at an address, which need not be one: the line comes while something else is computed.
-#[inline(always)]
-pub(super) fn prefetch<T>(address: *const T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch reads nothing, whatever the address.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = address;
 }

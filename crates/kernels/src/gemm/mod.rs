@@ -123,6 +123,12 @@ impl<'c, T> Piece<'c, T> {
         Some((start, unsafe { std::slice::from_raw_parts_mut(self.c.add(start), self.rows.len() * self.stride) }))
     }
 
+    /// These rows of the piece.
+    fn part(&mut self, rows: Range<usize>) -> Piece<'_, T> {
+        assert!(self.rows.start <= rows.start && rows.end <= self.rows.end);
+        Piece { rows, columns: self.columns.clone(), ..*self }
+    }
+
     /// The element in row `i` and column `j` of the result.
     fn at(&mut self, i: usize, j: usize) -> &mut T {
         let first = self.columns.start;

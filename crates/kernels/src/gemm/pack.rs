@@ -7,7 +7,7 @@
 
 use super::MatRef;
 use super::lanes::Element;
-use super::machine::prefetch;
+use crate::prefetch::prefetch;
 use crate::{Real, simd};
 use std::ops::Range;
 

@@ -7,8 +7,9 @@
 //! Addresses are raw pointers: checks at each step would take the place of multiplications.
 #![expect(unsafe_code, reason = "bounds are checked once for a whole product, in `drive`, instead of at every load")]
 
-use super::machine::{Job, Machine, prefetch};
+use super::machine::{Job, Machine};
 use crate::Real;
+use crate::prefetch::prefetch;
 use pulp::Simd;
 use std::array::from_fn;
 

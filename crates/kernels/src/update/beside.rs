@@ -4,7 +4,7 @@
     reason = "pieces of weights and memory lie beside pieces of a gradient, on the thread that has those"
 )]
 
-use super::Update;
+use super::{AHEAD, Update};
 use crate::Real;
 use crate::gemm::{MatRef, Piece, gemm, gemm_then};
 use crate::team::{Shared, for_each};
@@ -22,11 +22,11 @@ impl<T: Real> Beside<T> {
         Self { w: Shared(w.as_mut_ptr()), memory: memory.map(|m| (Shared(m.as_mut_ptr()), m.len())), len }
     }
 
-    /// Moves the weights from `start` on by their gradient.
+    /// Moves the weights from `start` on by their gradient; those `next` weights further on come soon.
     ///
     /// # Safety
     /// What `new` was given is still borrowed, and nobody else uses these weights and their memory.
-    unsafe fn apply(&self, update: &Update<T>, start: usize, g: &[T]) {
+    unsafe fn apply(&self, update: &Update<T>, start: usize, g: &[T], next: usize) {
         assert!(start + g.len() <= self.len);
         // SAFETY: the range was checked; the rest is the caller's promise.
         let cut = |p: Shared<T>, len| unsafe { std::slice::from_raw_parts_mut(p.at(start.min(len)), g.len().min(len)) };
@@ -34,9 +34,12 @@ impl<T: Real> Beside<T> {
             assert!(len == 0 || len == self.len, "blocks of one length");
             cut(block, len)
         });
-        update.apply(cut(self.w, self.len), g, memory);
+        update.apply_ahead(cut(self.w, self.len), g, memory, next);
     }
 }
+
+/// How many rows ahead weights are asked for where each row is a walk of its own.
+const ROWS_AHEAD: usize = 2;
 
 /// Weights that one thread moves at a time.
 const SHARE: usize = 1 << 15;
@@ -54,7 +57,7 @@ pub fn apply_shared<T: Real>(update: &Update<T>, w: &mut [T], g: &[T], memory: [
     for_each(g.len().div_ceil(SHARE), usize::MAX, &|_, number| {
         let g = g.chunks(SHARE).nth(number).expect("as many chunks");
         // SAFETY: chunks do not overlap, and all is borrowed for this call.
-        unsafe { beside.apply(update, number * SHARE, g) };
+        unsafe { beside.apply(update, number * SHARE, g, AHEAD) };
     });
 }
 
@@ -84,11 +87,11 @@ pub fn gemm_update<T: Real>(
         let first = piece.columns().start;
         if let Some((start, whole)) = piece.whole_rows() {
             // SAFETY: the weights of a piece are nobody else's, and all is borrowed for this call.
-            return unsafe { beside.apply(update, start, whole) };
+            return unsafe { beside.apply(update, start, whole, AHEAD) };
         }
         for row in piece.rows() {
             // SAFETY: the weights of a piece are nobody else's, and all is borrowed for this call.
-            unsafe { beside.apply(update, row * columns + first, piece.row(row)) };
+            unsafe { beside.apply(update, row * columns + first, piece.row(row), ROWS_AHEAD * columns) };
         }
     });
 }

@@ -9,6 +9,7 @@ mod beside;
 
 pub use beside::{apply_shared, gemm_update};
 
+use crate::prefetch::prefetch;
 use crate::{Real, simd};
 use std::array::from_fn;
 use std::ops::Range;
@@ -120,29 +121,34 @@ impl<T: Real> Update<T> {
     /// # Panics
     /// If slices differ in length.
     pub fn apply(&self, w: &mut [T], g: &[T], memory: [&mut [T]; 2]) {
+        self.apply_ahead(w, g, memory, AHEAD);
+    }
+
+    /// [`Update::apply`], asking for the weights and the memory `ahead` numbers further on.
+    fn apply_ahead(&self, w: &mut [T], g: &[T], memory: [&mut [T]; 2], ahead: usize) {
         match self.penalty {
-            penalty if penalty == Penalty::NONE => self.walk(w, g, memory, |g, _| g),
-            penalty => self.walk(w, g, memory, |g, w| penalty.pull(g, w)),
+            penalty if penalty == Penalty::NONE => self.walk(w, g, memory, ahead, |g, _| g),
+            penalty => self.walk(w, g, memory, ahead, |g, w| penalty.pull(g, w)),
         }
     }
 
     #[inline(always)]
-    fn walk(&self, w: &mut [T], g: &[T], memory: [&mut [T]; 2], pull: impl Fn(T, T) -> T) {
+    fn walk(&self, w: &mut [T], g: &[T], memory: [&mut [T]; 2], ahead: usize, pull: impl Fn(T, T) -> T) {
         match self.rule {
-            Rule::Sgd { rate } => each(w, g, [], |w, g, []| *w -= rate * pull(g, *w)),
-            Rule::Momentum { rate, mu, nesterov } => each(w, g, first(memory), |w, g, [v]| {
+            Rule::Sgd { rate } => each(w, g, [], ahead, |w, g, []| *w -= rate * pull(g, *w)),
+            Rule::Momentum { rate, mu, nesterov } => each(w, g, first(memory), ahead, |w, g, [v]| {
                 let g = pull(g, *w);
                 *v = (mu * *v + g).flush();
                 *w -= rate * if nesterov { g + mu * *v } else { *v };
             }),
-            Rule::AdaGrad { rate, eps } => each(w, g, first(memory), |w, g, [s]| {
+            Rule::AdaGrad { rate, eps } => each(w, g, first(memory), ahead, |w, g, [s]| {
                 let g = pull(g, *w);
                 *s += g * g;
                 *w -= rate * g / (s.sqrt() + eps);
             }),
             Rule::RmsProp { rate, rho, eps } => {
                 let rest = T::ONE - rho;
-                each(w, g, first(memory), |w, g, [s]| {
+                each(w, g, first(memory), ahead, |w, g, [s]| {
                     let g = pull(g, *w);
                     *s = (rho * *s + rest * (g * g)).flush();
                     *w -= rate * g / (s.sqrt() + eps);
@@ -151,7 +157,7 @@ impl<T: Real> Update<T> {
             Rule::Adam(AdamStep { rate, beta1, beta2, eps, bias1, bias2, decay }) => {
                 let (rest1, rest2) = (T::ONE - beta1, T::ONE - beta2);
                 let (shrink, stride, root) = (rate * decay, rate / bias1, T::ONE / bias2.sqrt());
-                each(w, g, memory, |w, g, [m, v]| {
+                each(w, g, memory, ahead, |w, g, [m, v]| {
                     let g = pull(g, *w);
                     *m = (beta1 * *m + rest1 * g).flush();
                     *v = (beta2 * *v + rest2 * (g * g)).flush();
@@ -197,10 +203,19 @@ fn first<T>([first, _]: [&mut [T]; 2]) -> [&mut [T]; 1] {
 /// Weights that are moved together: whole vectors on every machine.
 const GROUP: usize = 16;
 
+/// How many numbers ahead of a long walk weights are asked for.
+const AHEAD: usize = 512;
+
 /// Calls `f` for each weight with its gradient and its numbers in `memory`. What is left over after whole groups is
 /// filled up with zeros to one more: a few weights cost no more than a group.
 #[inline(always)]
-fn each<T: Real, const N: usize>(w: &mut [T], g: &[T], memory: [&mut [T]; N], f: impl Fn(&mut T, T, [&mut T; N])) {
+fn each<T: Real, const N: usize>(
+    w: &mut [T],
+    g: &[T],
+    memory: [&mut [T]; N],
+    ahead: usize,
+    f: impl Fn(&mut T, T, [&mut T; N]),
+) {
     let len = w.len();
     assert!(g.len() == len && memory.iter().all(|m| m.len() == len), "blocks of one length");
     simd(
@@ -211,6 +226,10 @@ fn each<T: Real, const N: usize>(w: &mut [T], g: &[T], memory: [&mut [T]; N], f:
             let mut parts = memory.map(|block| block.as_chunks_mut::<GROUP>());
             for (at, (w, g)) in groups.iter_mut().zip(g_groups).enumerate() {
                 let mut memory = parts.each_mut().map(|(groups, _)| &mut groups[at]);
+                prefetch(w.as_ptr().wrapping_add(ahead));
+                for memory in &memory {
+                    prefetch(memory.as_ptr().wrapping_add(ahead));
+                }
                 for i in 0..GROUP {
                     f(&mut w[i], g[i], memory.each_mut().map(|group| &mut group[i]));
                 }

@@ -1,0 +1,17 @@
+//! Asking for memory before it is needed.
+//!
+//! The processor foresees one long walk over memory by itself, up to the end of a page. It does not foresee the next of
+//! many short walks, such as pieces of rows that lie a page apart; those are asked for here.
+#![expect(unsafe_code, reason = "a prefetch takes an address")]
+
+/// Asks for the cache line at an address, which need not be one: the line comes while something else is computed.
+#[inline(always)]
+pub(crate) fn prefetch<T>(address: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing, whatever the address.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
