@@ -8,7 +8,7 @@
 use super::dots::Dots;
 use super::machine::Machine;
 use super::plan::Plan;
-use super::tile::Tile;
+use super::tile::Tiles;
 use super::{After, MatRef, Piece, pack};
 use crate::Real;
 use crate::team::{self, Shared};
@@ -64,9 +64,8 @@ impl<T: Real> Product<'_, T> {
         let room = plan.right_len();
         let workers = right.len().checked_div(room).unwrap_or(1);
         let (c, right) = (Shared(c.as_mut_ptr()), Shared(right.as_mut_ptr()));
-        let across = plan.n.div_ceil(plan.piece_columns);
         team::for_each(plan.pieces(), workers, &|worker, number| {
-            let from = (number / across * plan.piece_rows, number % across * plan.piece_columns);
+            let from = (number / plan.across * plan.piece_rows, number % plan.across * plan.piece_columns);
             let rows = from.0..(from.0 + plan.piece_rows).min(plan.m);
             let columns = from.1..(from.1 + plan.piece_columns).min(plan.n);
             // SAFETY: each worker has `room` numbers of scratch of its own.
@@ -146,9 +145,11 @@ pub struct Slab<'x, 'c, T> {
     beta: T,
 }
 
-/// Where a band of `a` lies for some steps of `k`.
+/// Where bands of `a` lie for some steps of `k`: numbers, and the distances from band to band, row to row and step to
+/// step.
 struct Left<'x, T> {
     data: &'x [T],
+    band: usize,
     row: usize,
     step: usize,
 }
@@ -163,23 +164,31 @@ impl<'x, T: Real> Slab<'x, '_, T> {
         while at < columns.end {
             let vectors = plan.panel(columns.end - at);
             let width = plan.width(vectors);
-            for row in rows.clone().step_by(plan.rows) {
-                self.tile(row..(row + plan.rows).min(rows.end), at..(at + width).min(columns.end), vectors);
+            let panel = at..(at + width).min(columns.end);
+            // The last band may have fewer rows.
+            let whole = rows.start + rows.len() / plan.rows * plan.rows;
+            for (rows, bands) in [(rows.start..whole, rows.len() / plan.rows), (whole..rows.end, 1)] {
+                if !rows.is_empty() {
+                    self.tiles(rows, bands, panel.clone(), vectors);
+                }
             }
             at += width;
         }
     }
 
-    fn left(&self, rows: &Range<usize>) -> Left<'x, T> {
+    /// So many bands of `a`.
+    fn left(&self, rows: &Range<usize>, bands: usize) -> Left<'x, T> {
         let Product { plan, a, .. } = self.product;
+        let height = rows.len() / bands;
         if let Some(packed) = self.left {
-            let step = rows.len();
-            let band = &packed[rows.start / plan.rows * plan.band_len()..];
-            return Left { data: &band[self.depth.start * step..self.depth.end * step], row: 1, step };
+            let band = plan.band_len();
+            let first = rows.start / plan.rows * band;
+            let range = first + self.depth.start * height..first + (bands - 1) * band + self.depth.end * height;
+            return Left { data: &packed[range], band, row: 1, step: height };
         }
         let first = rows.start * a.row_stride + self.depth.start * a.col_stride;
         let last = (rows.end - 1) * a.row_stride + (self.depth.end - 1) * a.col_stride;
-        Left { data: &a.data[first..=last], row: a.row_stride, step: a.col_stride }
+        Left { data: &a.data[first..=last], band: height * a.row_stride, row: a.row_stride, step: a.col_stride }
     }
 
     /// A panel of `b`, and the distance from a step to the next.
@@ -193,13 +202,16 @@ impl<'x, T: Real> Slab<'x, '_, T> {
         (&b.data[first..first + (depth - 1) * b.row_stride + width], b.row_stride)
     }
 
-    fn tile(&self, rows: Range<usize>, columns: Range<usize>, vectors: usize) {
+    /// The tiles of a panel and so many bands of equal height.
+    fn tiles(&self, rows: Range<usize>, bands: usize, columns: Range<usize>, vectors: usize) {
         let product = self.product;
-        let Left { data: a, row: a_row, step: a_step } = self.left(&rows);
+        let Left { data: a, band: a_band, row: a_row, step: a_step } = self.left(&rows, bands);
         let (b, b_step) = self.right(&columns, product.plan.width(vectors));
         let (c, c_row) = self.piece.address(rows.start, columns.start);
-        let tile = Tile {
+        let tiles = Tiles {
+            bands,
             a: a.as_ptr(),
+            a_band,
             a_row,
             a_step,
             b: b.as_ptr(),
@@ -213,6 +225,6 @@ impl<'x, T: Real> Slab<'x, '_, T> {
         };
         // SAFETY: `left` and `right` cut slices that hold all steps of these rows and of whole vectors of these
         // columns, and the rows and columns of `c` are this piece's own.
-        unsafe { tile.run(product.machine, rows.len(), vectors) };
+        unsafe { tiles.run(product.machine, rows.len() / bands, vectors) };
     }
 }

@@ -54,9 +54,10 @@ impl Machine {
         all
     }
 
-    /// Rows of the largest register tile.
-    pub(super) fn rows(self) -> usize {
-        if matches!(self, Self::Portable) { 4 } else { MAX_ROWS }
+    /// How many bands `rows` rows are cut into, for the largest register tile.
+    pub(super) fn bands(self, rows: usize) -> usize {
+        // Two divisions by constants are faster than one by a variable.
+        if matches!(self, Self::Portable) { rows.div_ceil(4) } else { rows.div_ceil(MAX_ROWS) }
     }
 
     /// Vectors in the widest tile of `rows` rows. A tile of few rows takes more of them, or its additions would wait

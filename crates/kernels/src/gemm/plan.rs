@@ -60,37 +60,57 @@ pub(super) struct Plan {
     pub(super) piece_rows: usize,
     /// Columns of a piece of `c`: whole panels.
     pub(super) piece_columns: usize,
+    /// Pieces one below the other.
+    down: usize,
+    /// Pieces side by side.
+    pub(super) across: usize,
 }
 
 impl Plan {
     /// How to multiply `[m, k]` by `[k, n]`, none of them 0.
     pub(super) fn new<T: Real>(machine: Machine, m: usize, k: usize, n: usize) -> Self {
+        // Divisions are avoided where a product is small: it takes no longer than a few of them.
         let lanes = machine.lanes::<T>();
-        let bands = m.div_ceil(machine.rows());
-        let rows = m.div_ceil(bands);
+        let bands = machine.bands(m);
+        let rows = if bands == 1 { m } else { m.div_ceil(bands) };
         // Rounding up may leave the last bands empty.
-        let bands = m.div_ceil(rows);
+        let bands = if bands == 1 { 1 } else { m.div_ceil(rows) };
         let vectors = machine.vectors(rows);
         let width = vectors * lanes;
         let deepest = if k <= 2 * DEPTH && m.saturating_mul(n) >= BEYOND { 2 * DEPTH } else { DEPTH };
-        let depth = k.div_ceil(k.div_ceil(deepest));
-        // Small products are one piece, others two or more, so that two threads have work. Pieces are columns, so that
-        // each packs the part of `b` that it reads; but narrow results are cut into rows: where two cores write beside
-        // each other in every row, each waits for the other's cache lines.
-        let shared = m.max(READING).saturating_mul(k).saturating_mul(n) >= PARALLEL;
-        let columns = n.div_ceil(2).min(PIECE).next_multiple_of(width);
-        let by_rows = shared && (n <= columns || (n <= NARROW && m >= NARROW / 2) || m >= 4 * n);
-        let piece_columns = if shared && !by_rows { columns } else { n.next_multiple_of(width) };
-        let pieces = if !by_rows {
-            1
-        } else if m >= 256 {
-            4
-        } else {
-            2
+        let depth = if k <= deepest { k } else { k.div_ceil(k.div_ceil(deepest)) };
+        let block_rows = if m <= BLOCK_ROWS { bands * rows } else { BLOCK_ROWS / rows * rows };
+        let whole = Self {
+            m,
+            k,
+            n,
+            rows,
+            bands,
+            lanes,
+            vectors,
+            depth,
+            block_rows,
+            piece_rows: bands * rows,
+            piece_columns: rounded(n, width),
+            down: 1,
+            across: 1,
         };
-        let piece_rows = bands.div_ceil(pieces) * rows;
-        let block_rows = (BLOCK_ROWS / rows).max(1) * rows;
-        Self { m, k, n, rows, bands, lanes, vectors, depth, block_rows, piece_rows, piece_columns }
+        // Small products are one piece, others two or more, so that two threads have work.
+        if m.max(READING).saturating_mul(k).saturating_mul(n) < PARALLEL { whole } else { whole.in_pieces() }
+    }
+
+    /// Cuts the result into pieces of columns, so that each packs the part of `b` that it reads; but narrow results into
+    /// rows: where two cores write beside each other in every row, each waits for the other's cache lines.
+    fn in_pieces(self) -> Self {
+        let Self { m, n, bands, rows, .. } = self;
+        let columns = rounded(n.div_ceil(2).min(PIECE), self.width(self.vectors));
+        if n <= columns || (n <= NARROW && m >= NARROW / 2) || m >= 4 * n {
+            let pieces = if m >= 256 { 4 } else { 2 };
+            let piece_rows = bands.div_ceil(pieces) * rows;
+            Self { piece_rows, down: m.div_ceil(piece_rows), ..self }
+        } else {
+            Self { piece_columns: columns, across: n.div_ceil(columns), ..self }
+        }
     }
 
     /// Vectors in the panel at a column with `rest` columns from there on.
@@ -106,7 +126,7 @@ impl Plan {
 
     /// Pieces of `c`, row by row.
     pub(super) fn pieces(&self) -> usize {
-        self.m.div_ceil(self.piece_rows) * self.n.div_ceil(self.piece_columns)
+        self.down * self.across
     }
 
     /// Whether `a` is packed.
@@ -136,7 +156,7 @@ impl Plan {
 
     /// Numbers in the packed panels of one piece, for one block of `k`.
     pub(super) fn right_len(&self) -> usize {
-        (self.piece_columns.min(self.n.next_multiple_of(self.lanes)) * self.depth).next_multiple_of(ALIGN)
+        (self.piece_columns.min(rounded(self.n, self.lanes)) * self.depth).next_multiple_of(ALIGN)
     }
 
     /// The part of the scratch that is used.
@@ -149,4 +169,10 @@ impl Plan {
     pub(super) fn scratch(&self, workers: usize) -> usize {
         ALIGN + self.left_len() + workers.clamp(1, self.pieces()) * self.right_len()
     }
+}
+
+/// The next multiple of a power of two.
+fn rounded(size: usize, power: usize) -> usize {
+    debug_assert!(power.is_power_of_two());
+    (size + power - 1) & !(power - 1)
 }

@@ -20,11 +20,15 @@ pub(super) const MAX_ROWS: usize = 6;
 /// more than the processor foresees.
 const AHEAD: usize = 64;
 
-/// One tile: `c ← alpha · a · b + beta · c`.
+/// The tiles of one panel of `b` and some bands of `a`, one below the other: `c ← alpha · a · b + beta · c`.
 #[derive(Clone, Copy)]
-pub(super) struct Tile<T> {
+pub(super) struct Tiles<T> {
+    /// How many there are.
+    pub(super) bands: usize,
     /// The first row of `a` at the first step.
     pub(super) a: *const T,
+    /// From a band of `a` to the next.
+    pub(super) a_band: usize,
     /// From a row of `a` to the next; 1 where tiles are `UNIT`.
     pub(super) a_row: usize,
     /// From a step of `a` to the next.
@@ -45,12 +49,12 @@ pub(super) struct Tile<T> {
     pub(super) beta: T,
 }
 
-impl<T: Real> Tile<T> {
-    /// Computes the tile of this many rows and vectors; [`Machine::vectors`] says which there are.
+impl<T: Real> Tiles<T> {
+    /// Computes tiles of this many rows and vectors; [`Machine::vectors`] says which there are.
     ///
     /// # Safety
-    /// For every step below `depth`: `rows` rows of `a` and whole `vectors` of `b` can be read. `columns` columns of
-    /// `rows` rows of `c` can be read and written, and nobody else does.
+    /// For every step below `depth`: `rows` rows of `a` in every band and whole `vectors` of `b` can be read. `columns`
+    /// columns of `rows` rows of `c` for each band can be read and written, and nobody else does.
     pub(super) unsafe fn run(self, machine: Machine, rows: usize, vectors: usize) {
         if self.a_row == 1 {
             self.pick::<true>(machine, rows, vectors)
@@ -82,13 +86,26 @@ impl<T: Real> Tile<T> {
     }
 }
 
-/// A tile of `ROWS` rows and `VECTORS` vectors; rows of `a` are neighbours if `UNIT`. What [`Tile::run`] asks for holds.
-struct Shaped<T, const ROWS: usize, const VECTORS: usize, const UNIT: bool>(Tile<T>);
+/// Tiles of `ROWS` rows and `VECTORS` vectors; rows of `a` are neighbours if `UNIT`. What [`Tiles::run`] asks for holds.
+struct Shaped<T, const ROWS: usize, const VECTORS: usize, const UNIT: bool>(Tiles<T>);
 
 impl<T: Real, const ROWS: usize, const VECTORS: usize, const UNIT: bool> Job for Shaped<T, ROWS, VECTORS, UNIT> {
     #[inline(always)]
     fn run<S: Simd, const FUSED: bool>(self, simd: S) {
-        let tile = self.0;
+        // A loop in here: a call for each tile costs as much as a short tile.
+        let mut tile = self.0;
+        for _ in 0..tile.bands {
+            Self::tile::<S, FUSED>(simd, tile);
+            // Wrapping: after the last band these point nowhere and are not read.
+            tile.a = tile.a.wrapping_add(tile.a_band);
+            tile.c = tile.c.wrapping_add(ROWS * tile.c_row);
+        }
+    }
+}
+
+impl<T: Real, const ROWS: usize, const VECTORS: usize, const UNIT: bool> Shaped<T, ROWS, VECTORS, UNIT> {
+    #[inline(always)]
+    fn tile<S: Simd, const FUSED: bool>(simd: S, tile: Tiles<T>) {
         let lanes = T::lanes::<S>();
         let mut sums = [[T::splat(simd, T::ZERO); VECTORS]; ROWS];
         for i in 0..ROWS {
