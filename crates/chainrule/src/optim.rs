@@ -125,9 +125,9 @@ impl OptimizerState {
         l2: f64,
     ) -> (impl Fn(bool) -> Update<f32> + use<>, [&mut [f32]; 2]) {
         self.steps = self.steps.saturating_add(1);
-        let rule = |decayed| self.optimizer.rule(self.steps, rate as f32, decayed);
-        let weight = Update { rule: rule(true), penalty: Penalty { l1: l1 as f32, l2: l2 as f32 } };
-        let bias = Update { rule: rule(false), penalty: Penalty::NONE };
+        let rule = self.optimizer.rule(self.steps, rate as f32);
+        let weight = Update { rule, penalty: Penalty { l1: l1 as f32, l2: l2 as f32 } };
+        let bias = Update { rule: rule.without_decay(), penalty: Penalty::NONE };
         (move |decayed| if decayed { weight } else { bias }, self.blocks.each_mut().map(|block| &mut **block))
     }
 
@@ -150,7 +150,7 @@ impl OptimizerState {
 
 impl Optimizer {
     /// What is done with a gradient in the step with this number, from 1.
-    fn rule(self, step: i32, rate: f32, decayed: bool) -> Rule<f32> {
+    fn rule(self, step: i32, rate: f32) -> Rule<f32> {
         let eps = EPSILON as f32;
         let adam = |decay: f64| {
             Rule::Adam(AdamStep {
@@ -170,7 +170,7 @@ impl Optimizer {
             Self::AdaGrad => Rule::AdaGrad { rate, eps },
             Self::RmsProp { rho } => Rule::RmsProp { rate, rho: rho as f32, eps },
             Self::Adam => adam(0.0),
-            Self::AdamW { decay } => adam(if decayed { decay } else { 0.0 }),
+            Self::AdamW { decay } => adam(decay),
         }
     }
 }

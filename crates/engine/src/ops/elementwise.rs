@@ -61,7 +61,7 @@ macro_rules! unary {
                 Ok(inputs[0])
             }
 
-            fn forward<T: Real>(self, io: Io<'_, T>) -> Result<(), IndexFault> {
+            fn forward<T: Real>(&self, io: Io<'_, T>) -> Result<(), IndexFault> {
                 self.map((io.inputs)(0), io.out);
                 Ok(())
             }
@@ -154,7 +154,7 @@ macro_rules! binary {
                 if inputs[0] == inputs[1] { Ok(inputs[0]) } else { Err(ShapeFault::Different) }
             }
 
-            fn forward<T: Real>(self, io: Io<'_, T>) -> Result<(), IndexFault> {
+            fn forward<T: Real>(&self, io: Io<'_, T>) -> Result<(), IndexFault> {
                 self.map((io.inputs)(0), (io.inputs)(1), io.out);
                 Ok(())
             }

@@ -30,11 +30,8 @@ pub enum Index {
 /// The whole number in `value`, if it is one below `size`.
 fn index<T: Real>(value: T, size: usize) -> Result<usize, IndexFault> {
     let index = value.to_f64();
-    if index >= 0.0 && index < size as f64 && index.fract() == 0.0 {
-        Ok(index as usize)
-    } else {
-        Err(IndexFault { index, size })
-    }
+    let whole = index as usize;
+    if whole < size && whole as f64 == index { Ok(whole) } else { Err(IndexFault { index, size }) }
 }
 
 fn joined(first: Shape, rest: impl Iterator<Item = usize>) -> Result<Shape, ShapeFault> {
@@ -106,10 +103,10 @@ impl Rule for Index {
         }
     }
 
-    fn forward<T: Real>(self, io: Io<'_, T>) -> Result<(), IndexFault> {
+    fn forward<T: Real>(&self, io: Io<'_, T>) -> Result<(), IndexFault> {
         let (values, indices) = ((io.inputs)(0), (io.inputs)(1));
         let size = self.axis_size(io.shapes);
-        match self {
+        match *self {
             Self::Take => {
                 let width = values.len().checked_div(size).unwrap_or(0);
                 for (i, &at) in indices.iter().enumerate() {

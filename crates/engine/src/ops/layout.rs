@@ -156,9 +156,9 @@ impl Rule for Layout {
         }
     }
 
-    fn forward<T: Real>(self, io: Io<'_, T>) -> Result<(), IndexFault> {
+    fn forward<T: Real>(&self, io: Io<'_, T>) -> Result<(), IndexFault> {
         let x = (io.inputs)(0);
-        match self {
+        match *self {
             Self::Broadcast { to, axes } => {
                 let (_, len, inner) = to.around(axes);
                 reduce::broadcast(x, len, inner, io.out);

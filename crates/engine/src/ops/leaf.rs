@@ -69,7 +69,7 @@ impl Rule for Leaf {
         Ok(Shape::SCALAR)
     }
 
-    fn forward<T: Real>(self, _: Io<'_, T>) -> Result<(), IndexFault> {
+    fn forward<T: Real>(&self, _: Io<'_, T>) -> Result<(), IndexFault> {
         unreachable!("inputs are read where they lie, and constants are written when a session is made")
     }
 

@@ -83,7 +83,7 @@ impl Rule for Matmul {
         Shape::new(&sizes).ok_or(ShapeFault::TooLarge { wanted: sizes })
     }
 
-    fn forward<T: Real>(self, io: Io<'_, T>) -> Result<(), IndexFault> {
+    fn forward<T: Real>(&self, io: Io<'_, T>) -> Result<(), IndexFault> {
         let Sizes { stack, m, k, n } = self.sizes(io.shapes);
         let (left, right) = ((io.inputs)(0), (io.inputs)(1));
         for s in 0..stack {

@@ -87,7 +87,7 @@ pub trait Rule: Copy {
     ///
     /// # Errors
     /// An index outside its axis.
-    fn forward<T: Real>(self, io: Io<'_, T>) -> Result<(), IndexFault>;
+    fn forward<T: Real>(&self, io: Io<'_, T>) -> Result<(), IndexFault>;
 
     /// The derivative along one edge, written with other operations.
     fn derivative<'g>(self, edge: &Edge<'g, '_>) -> Derivative<'g>;
@@ -157,7 +157,7 @@ impl Rule for Op {
     fn shape(self, inputs: &[Shape]) -> Result<Shape, ShapeFault> {
         each_family!(self, rule => rule.shape(inputs))
     }
-    fn forward<T: Real>(self, io: Io<'_, T>) -> Result<(), IndexFault> {
+    fn forward<T: Real>(&self, io: Io<'_, T>) -> Result<(), IndexFault> {
         each_family!(self, rule => rule.forward(io))
     }
     fn derivative<'g>(self, edge: &Edge<'g, '_>) -> Derivative<'g> {

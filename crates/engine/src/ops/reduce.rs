@@ -60,7 +60,7 @@ impl Rule for Reduce {
         Ok(inputs[0].without(self.axes))
     }
 
-    fn forward<T: Real>(self, io: Io<'_, T>) -> Result<(), IndexFault> {
+    fn forward<T: Real>(&self, io: Io<'_, T>) -> Result<(), IndexFault> {
         let (_, len, inner) = io.shapes[0].around(self.axes);
         let x = (io.inputs)(0);
         match self.how {

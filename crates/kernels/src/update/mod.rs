@@ -103,6 +103,16 @@ pub struct AdamStep<T> {
     pub decay: T,
 }
 
+impl<T: Real> Rule<T> {
+    /// The same rule for parameters that are not pulled towards zero.
+    pub fn without_decay(self) -> Self {
+        match self {
+            Self::Adam(step) => Self::Adam(AdamStep { decay: T::ZERO, ..step }),
+            other => other,
+        }
+    }
+}
+
 impl<T: Real> Penalty<T> {
     /// None.
     pub const NONE: Self = Self { l1: T::ZERO, l2: T::ZERO };
