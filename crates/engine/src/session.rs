@@ -50,7 +50,12 @@ impl<T: Real> Session<T> {
     /// A block or an input of the wrong length, or an index outside its axis.
     pub fn run(&mut self, parameters: &[T], inputs: &[&[T]]) -> Result<(), EngineError> {
         self.check_lengths(parameters, inputs)?;
-        (0..self.plan.steps.len()).try_for_each(|position| self.step(position, parameters, inputs))
+        for position in 0..self.plan.steps.len() {
+            if let Err(fault) = self.step(position, parameters, inputs) {
+                return Err(self.index_error(position, fault));
+            }
+        }
+        Ok(())
     }
 
     /// Runs a plan made by [`Plan::training`]: computes the outputs, asks `go` whether to go on, and moves the
@@ -79,21 +84,30 @@ impl<T: Real> Session<T> {
                     let Self { plan, arena, scratch } = self;
                     descend(&plan.steps[position], segment, range, arena, scratch, descent, inputs);
                 }
-                _ => self.step(position, descent.parameters, inputs)?,
+                _ => {
+                    if let Err(fault) = self.step(position, descent.parameters, inputs) {
+                        return Err(self.index_error(position, fault));
+                    }
+                }
             }
         }
         Ok(true)
     }
 
-    fn step(&mut self, position: usize, parameters: &[T], inputs: &[&[T]]) -> Result<(), EngineError> {
+    fn step(&mut self, position: usize, parameters: &[T], inputs: &[&[T]]) -> Result<(), IndexFault> {
         let Self { plan, arena, scratch } = self;
-        let step = &plan.steps[position];
-        run_step(step, arena, scratch, parameters, inputs).map_err(|fault| EngineError::Index {
-            op: if let Work::Op(op) = step.work { op.name() } else { "" },
-            name: plan.label(position),
+        run_step(&plan.steps[position], arena, scratch, parameters, inputs)
+    }
+
+    /// Out of the way: to hand the large error through every step takes as long as a small step.
+    #[cold]
+    fn index_error(&self, position: usize, fault: IndexFault) -> EngineError {
+        EngineError::Index {
+            op: if let Work::Op(op) = self.plan.steps[position].work { op.name() } else { "" },
+            name: self.plan.label(position),
             index: fault.index,
             size: fault.size,
-        })
+        }
     }
 
     fn check_lengths(&self, parameters: &[T], inputs: &[&[T]]) -> Result<(), EngineError> {

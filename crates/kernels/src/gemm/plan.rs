@@ -80,7 +80,7 @@ impl Plan {
         let deepest = if k <= 2 * DEPTH && m.saturating_mul(n) >= BEYOND { 2 * DEPTH } else { DEPTH };
         let depth = if k <= deepest { k } else { k.div_ceil(k.div_ceil(deepest)) };
         let block_rows = if m <= BLOCK_ROWS { bands * rows } else { BLOCK_ROWS / rows * rows };
-        let whole = Self {
+        let mut plan = Self {
             m,
             k,
             n,
@@ -96,20 +96,24 @@ impl Plan {
             across: 1,
         };
         // Small products are one piece, others two or more, so that two threads have work.
-        if m.max(READING).saturating_mul(k).saturating_mul(n) < PARALLEL { whole } else { whole.in_pieces() }
+        if m.max(READING).saturating_mul(k).saturating_mul(n) >= PARALLEL {
+            plan.cut();
+        }
+        plan
     }
 
     /// Cuts the result into pieces of columns, so that each packs the part of `b` that it reads; but narrow results into
     /// rows: where two cores write beside each other in every row, each waits for the other's cache lines.
-    fn in_pieces(self) -> Self {
-        let Self { m, n, bands, rows, .. } = self;
+    fn cut(&mut self) {
+        let (m, n) = (self.m, self.n);
         let columns = rounded(n.div_ceil(2).min(PIECE), self.width(self.vectors));
         if n <= columns || (n <= NARROW && m >= NARROW / 2) || m >= 4 * n {
             let pieces = if m >= 256 { 4 } else { 2 };
-            let piece_rows = bands.div_ceil(pieces) * rows;
-            Self { piece_rows, down: m.div_ceil(piece_rows), ..self }
+            self.piece_rows = self.bands.div_ceil(pieces) * self.rows;
+            self.down = m.div_ceil(self.piece_rows);
         } else {
-            Self { piece_columns: columns, across: n.div_ceil(columns), ..self }
+            self.piece_columns = columns;
+            self.across = n.div_ceil(columns);
         }
     }
 
