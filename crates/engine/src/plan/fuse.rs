@@ -252,8 +252,13 @@ impl Program {
                 Pattern::Row if cols <= BLOCK && start > 0 => {}
                 Pattern::Row => {
                     let column = start % cols;
-                    for row in room.chunks_mut(cols) {
-                        row.copy_from_slice(&operand(i)[column..column + row.len()]);
+                    let mut filled = cols.min(len);
+                    room[..filled].copy_from_slice(&operand(i)[column..column + filled]);
+                    // Twice as many rows each time: a call for each row would cost more than the copy.
+                    while filled < len {
+                        let more = filled.min(len - filled);
+                        room.copy_within(..more, filled);
+                        filled += more;
                     }
                 }
                 Pattern::Col => {
