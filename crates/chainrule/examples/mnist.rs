@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .build()?;
     net.fit(&data.train, &mut Print)?;
     if let Some(test) = &data.test {
-        println!("test: {:?}", net.evaluate(test)?.scores);
+        println!("test: {:?}", net.evaluate(test)?.metrics);
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ use std::path::Path;
 ///     .seed(1)
 ///     .build()?;
 /// net.fit(&data, &mut ())?;
-/// assert_eq!(net.evaluate(&data)?.scores.accuracy, Some(1.0));
+/// assert_eq!(net.evaluate(&data)?.metrics.classes().unwrap().accuracy, 1.0);
 /// # Ok::<(), chainrule::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]

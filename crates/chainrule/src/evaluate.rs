@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::loss::Loss;
+use crate::metrics::{self, ClassMetrics, ValueMetrics};
 use crate::model::{Model, Task};
 use chainrule_data::{Dataset, Target};
 use chainrule_engine::{Graph, Plan, Session};
@@ -29,7 +30,6 @@ pub struct Tally {
     samples: usize,
     loss: f64,
     right: usize,
-    absolute: f64,
     squared: f64,
     is_value: bool,
 }
@@ -46,7 +46,6 @@ impl Tally {
                 self.is_value = true;
                 for (row, &target) in samples {
                     let error = (f64::from(row[0]) - f64::from(target)) * deviation;
-                    self.absolute += error.abs();
                     self.squared += error * error;
                 }
             }
@@ -151,15 +150,11 @@ impl Evaluator {
 pub struct Evaluation {
     /// Number of samples.
     pub samples: usize,
-    /// Loss, and accuracy or root mean squared error.
+    /// The mean loss.
+    pub loss: f64,
+    /// Scores of the predictions.
     #[serde(flatten)]
-    pub scores: Scores,
-    /// The mean absolute error, of a real value.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mae: Option<f64>,
-    /// 1 − Σ(a − y)² / Σ(y − ȳ)², of a real value.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub r2: Option<f64>,
+    pub metrics: Metrics,
     /// The classes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<String>,
@@ -168,45 +163,62 @@ pub struct Evaluation {
     pub confusion: Vec<Vec<u64>>,
 }
 
+/// Scores by the kind of the target.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Metrics {
+    /// Of classes.
+    Classes(ClassMetrics),
+    /// Of real values.
+    Values(ValueMetrics),
+}
+
+impl Metrics {
+    /// The scores of classes, if it is they.
+    pub fn classes(&self) -> Option<&ClassMetrics> {
+        if let Self::Classes(metrics) = self { Some(metrics) } else { None }
+    }
+
+    /// The scores of real values, if it is they.
+    pub fn values(&self) -> Option<&ValueMetrics> {
+        if let Self::Values(metrics) = self { Some(metrics) } else { None }
+    }
+}
+
 /// Evaluates a model on all rows of `data`, which must have a target.
 ///
 /// # Errors
-/// Data that does not fit the network or has no target.
+/// Data that does not fit the network, has no target, or has no rows.
 pub fn evaluate(model: &Model, data: &Dataset) -> Result<Evaluation, Error> {
     model.check_fits(data)?;
-    if data.target.is_none() {
-        let problems = vec!["it has no target to compare with: use predict".to_owned()];
-        return Err(Error::Fit { source_name: data.source.clone(), problems });
+    let unfit = |problem: &str| Error::Fit { source_name: data.source.clone(), problems: vec![problem.to_owned()] };
+    let Some(target) = &data.target else { return Err(unfit("it has no target to compare with: use predict")) };
+    if data.is_empty() {
+        return Err(unfit("it has no rows"));
     }
     let rows: Vec<u32> = (0..data.len() as u32).collect();
-    let classes = model.classes().to_vec();
-    let mut confusion = vec![vec![0; classes.len()]; classes.len()];
-    let mut tally = Tally::default();
-    let width = model.network.outputs();
-    Evaluator::new().each_batch(model, data, &rows, |_, cost, outputs, y| {
-        tally.add(model, cost, outputs, y);
-        if !classes.is_empty() {
-            for (row, &truth) in outputs.chunks_exact(width).zip(y) {
-                confusion[truth as usize][predicted_class(model.loss, row)] += 1;
-            }
+    let (mut loss, mut decided, mut values) = (0.0, Vec::new(), Vec::new());
+    Evaluator::new().each_batch(model, data, &rows, |rows, cost, outputs, _| {
+        loss += cost * rows.len() as f64;
+        for outputs in outputs.chunks_exact(model.network.outputs()) {
+            let prediction = prediction(model, outputs);
+            decided.extend(prediction.class);
+            values.extend(prediction.values);
         }
     })?;
-    let mean = |sum: f64| sum / tally.samples.max(1) as f64;
-    Ok(Evaluation {
-        samples: tally.samples,
-        scores: tally.scores(),
-        mae: tally.is_value.then(|| mean(tally.absolute)),
-        r2: spread(data).filter(|&s| s > 0.0).map(|total| 1.0 - tally.squared / total),
-        classes,
-        confusion,
-    })
-}
-
-/// Σ(y − ȳ)² of a real target.
-fn spread(data: &Dataset) -> Option<f64> {
-    let Some(Target::Values { values, .. }) = &data.target else { return None };
-    let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / values.len().max(1) as f64;
-    Some(values.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum())
+    let classes = model.classes().to_vec();
+    let (metrics, confusion) = match target {
+        Target::Classes { labels, .. } => {
+            let truth: Vec<usize> = labels.iter().map(|&label| label as usize).collect();
+            let metrics = ClassMetrics::new(&values, classes.len(), &truth, &decided);
+            (Metrics::Classes(metrics), metrics::confusion(classes.len(), &truth, &decided))
+        }
+        Target::Values { values: truth, .. } => {
+            let truth: Vec<f64> = truth.iter().map(|&v| f64::from(v)).collect();
+            (Metrics::Values(ValueMetrics::new(&values, &truth)), Vec::new())
+        }
+    };
+    Ok(Evaluation { samples: data.len(), loss: loss / data.len() as f64, metrics, classes, confusion })
 }
 
 /// What a model says of one sample.

@@ -56,7 +56,7 @@ fn every_optimizer_separates_the_rings() {
     for (name, rate) in Optimizer::NAMES.iter().zip(rates) {
         let mut net = ring_net().optimizer(name.parse().unwrap(), rate).build().unwrap();
         net.fit(&data, &mut ()).unwrap();
-        let accuracy = net.evaluate(&rings(200, 2)).unwrap().scores.accuracy.unwrap();
+        let accuracy = net.evaluate(&rings(200, 2)).unwrap().metrics.classes().unwrap().accuracy;
         assert!(accuracy > 0.98, "{name}: {accuracy}");
     }
 }
@@ -76,7 +76,7 @@ fn every_activation_learns() {
             .build()
             .unwrap();
         net.fit(&data, &mut ()).unwrap();
-        let accuracy = net.evaluate(&data).unwrap().scores.accuracy.unwrap();
+        let accuracy = net.evaluate(&data).unwrap().metrics.classes().unwrap().accuracy;
         assert!(accuracy > 0.97, "{activation}: {accuracy}");
     }
 }
@@ -96,8 +96,8 @@ fn every_loss_for_values_fits_the_line_without_a_hidden_layer() {
         let mut model = setup.build(&data).unwrap();
         chainrule::fit(&mut model, &data, &mut ()).unwrap();
         let evaluation = chainrule::evaluate(&model, &data).unwrap();
-        assert!(evaluation.r2.unwrap() > 0.999, "{loss}: {evaluation:?}");
-        assert!(evaluation.scores.rmse.unwrap() < 0.3, "{loss}: {evaluation:?}");
+        assert!(evaluation.metrics.values().unwrap().r2.unwrap() > 0.999, "{loss}: {evaluation:?}");
+        assert!(evaluation.metrics.values().unwrap().rmse < 0.3, "{loss}: {evaluation:?}");
     }
 }
 
@@ -109,7 +109,7 @@ fn classes_may_have_one_output_or_one_each() {
         net = net.recipe(|r| r.dropout = 0.05);
         let mut net = net.build().unwrap();
         net.fit(&data, &mut ()).unwrap();
-        let accuracy = net.evaluate(&data).unwrap().scores.accuracy.unwrap();
+        let accuracy = net.evaluate(&data).unwrap().metrics.classes().unwrap().accuracy;
         assert!(accuracy > 0.95, "{loss} with {outputs} outputs: {accuracy}");
         for prediction in net.predict(&data).unwrap() {
             assert_eq!(prediction.values.len(), 2);

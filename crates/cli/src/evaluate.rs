@@ -4,7 +4,7 @@ use crate::args::EvaluateArgs;
 use crate::input::model_and_data;
 use crate::output::{Grid, HEADING, RESULT, count, number, percent};
 use anyhow::Result;
-use chainrule::{Evaluation, evaluate};
+use chainrule::{Evaluation, Metrics, evaluate};
 
 /// The largest confusion matrix that is printed whole.
 const MOST_CLASSES: usize = 20;
@@ -27,11 +27,22 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
 
 /// All scores in one line.
 pub(crate) fn scores(evaluation: &Evaluation) -> String {
-    let mut parts = vec![format!("loss {}", number(evaluation.scores.loss))];
-    parts.extend(evaluation.scores.accuracy.map(|a| format!("accuracy {}", percent(a))));
-    parts.extend(evaluation.scores.rmse.map(|v| format!("RMSE {}", number(v))));
-    parts.extend(evaluation.mae.map(|v| format!("MAE {}", number(v))));
-    parts.extend(evaluation.r2.map(|v| format!("R² {v:.4}")));
+    let mut parts = vec![format!("loss {}", number(evaluation.loss))];
+    match &evaluation.metrics {
+        Metrics::Classes(m) => {
+            parts.push(format!("accuracy {}", percent(m.accuracy)));
+            parts.push(format!("balanced {}", percent(m.balanced_accuracy)));
+            parts.push(format!("macro F1 {:.4}", m.macro_f1));
+            parts.push(format!("log loss {}", number(m.log_loss)));
+            parts.extend(m.roc_auc.map(|auc| format!("ROC AUC {auc:.4}")));
+            parts.push(format!("calibration error {}", percent(m.calibration_error)));
+        }
+        Metrics::Values(m) => {
+            let errors = [("RMSE", m.rmse), ("MAE", m.mae), ("median error", m.median_ae)];
+            parts.extend(errors.map(|(name, error)| format!("{name} {}", number(error))));
+            parts.extend(m.r2.map(|v| format!("R² {v:.4}")));
+        }
+    }
     parts.join(", ")
 }
 
