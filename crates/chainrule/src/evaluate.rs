@@ -6,15 +6,16 @@ use crate::metrics::{self, ClassMetrics, ValueMetrics};
 use crate::model::{Model, Task};
 use chainrule_data::{Dataset, Target};
 use chainrule_engine::{Graph, Plan, Session};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Samples run through the network at a time.
 const BATCH: usize = 256;
 
 /// Scores over a set of samples.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     /// The mean loss.
+    #[serde(deserialize_with = "number_or_null")]
     pub loss: f64,
     /// The share of right classes.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -24,8 +25,13 @@ pub struct Scores {
     pub rmse: Option<f64>,
 }
 
+/// JSON has no infinity: what is not finite was written as null.
+fn number_or_null<'de, D: serde::Deserializer<'de>>(source: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(source)?.unwrap_or(f64::NAN))
+}
+
 /// Counts that scores are made of.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
     samples: usize,
     loss: f64,

@@ -3,6 +3,7 @@
 
 mod activation;
 mod builder;
+mod checkpoint;
 mod error;
 mod evaluate;
 mod explain;
@@ -28,6 +29,7 @@ pub use chainrule_data as data;
 pub use chainrule_engine as engine;
 pub use chainrule_kernels as kernels;
 pub use chainrule_kernels::team::with_threads;
+pub use checkpoint::{Checkpoints, Every};
 pub use error::Error;
 pub use evaluate::{Evaluation, Evaluator, Metrics, Prediction, Scores, Tally, evaluate, predict};
 pub use explain::{Explanation, LayerExplanation, Table, explain, explain_sample};
@@ -44,4 +46,4 @@ pub use schedule::{Schedule, ScheduleState};
 pub use setup::{ScalingChoice, Setup, learn_target};
 pub use step::{StepResult, Stepper, training_plan};
 pub use summary::{LayerSummary, Summary};
-pub use train::{Control, Ending, EpochReport, Observer, Outcome, StepReport, Trainer, fit};
+pub use train::{Control, Ending, EpochReport, Observer, Outcome, StepReport, Trainer, fit, fit_saving};

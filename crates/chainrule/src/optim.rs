@@ -131,6 +131,11 @@ impl OptimizerState {
         (move |decayed| if decayed { weight } else { bias }, self.blocks.each_mut().map(|block| &mut **block))
     }
 
+    /// The number of steps done, and the blocks: all that must be kept to go on later.
+    pub(crate) fn parts(&mut self) -> (&mut i32, &mut [Block<f32>; 2]) {
+        (&mut self.steps, &mut self.blocks)
+    }
+
     /// Takes back the step that was begun: nothing moved.
     pub(crate) fn take_back(&mut self) {
         self.steps -= 1;

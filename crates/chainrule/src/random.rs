@@ -18,6 +18,16 @@ impl Stream {
         Self { source }
     }
 
+    /// How many words of 32 bits were taken.
+    pub(crate) fn position(&self) -> u128 {
+        self.source.get_word_pos()
+    }
+
+    /// Goes on from where so many words were taken.
+    pub(crate) fn go_to(&mut self, position: u128) {
+        self.source.set_word_pos(position);
+    }
+
     /// Uniform in [0, 1), with 53 random bits.
     pub fn unit(&mut self) -> f64 {
         (self.source.next_u64() >> 11) as f64 / (1u64 << 53) as f64

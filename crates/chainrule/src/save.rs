@@ -3,6 +3,7 @@
 //! A file is written beside its place and renamed into it, so no half-written model is ever seen. Loading treats the
 //! file as untrusted: it is compared with itself before anything is built from it.
 
+use crate::checkpoint::Standing;
 use crate::error::Error;
 use crate::loss::Loss;
 use crate::model::{Model, Task};
@@ -12,6 +13,8 @@ use chainrule_data::Scaling;
 use chainrule_kernels::Block;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -34,7 +37,16 @@ struct Description {
     scaling: Scaling,
     #[serde(default)]
     recipe: Recipe,
+    /// In a checkpoint, where the training stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    training: Option<Value>,
 }
+
+/// A block of numbers in a checkpoint, under its name.
+pub(crate) type Extra<'a> = (Cow<'a, str>, Cow<'a, [f32]>);
+
+/// What the names of such blocks begin with.
+const EXTRA: &str = "training.";
 
 impl Model {
     /// The bytes of the model file. The same model gives the same bytes.
@@ -42,6 +54,11 @@ impl Model {
     /// # Errors
     /// None that a built model could cause.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        self.to_bytes_with(None)
+    }
+
+    /// The bytes of the model file with the state of a training.
+    pub(crate) fn to_bytes_with(&self, training: Option<(&Standing, &[Extra<'_>])>) -> Result<Vec<u8>, Error> {
         let describe = |problem: String| Error::Settings(vec![problem]);
         let description = Description {
             format_version: FORMAT_VERSION,
@@ -53,17 +70,28 @@ impl Model {
             image: self.image,
             scaling: self.scaling.clone(),
             recipe: self.recipe.clone(),
+            training: match training {
+                Some((standing, _)) => Some(serde_json::to_value(standing).map_err(|e| describe(e.to_string()))?),
+                None => None,
+            },
         };
         let json = serde_json::to_string(&description).map_err(|e| describe(e.to_string()))?;
-        let bytes: Vec<u8> = self.parameters.iter().flat_map(|w| w.to_le_bytes()).collect();
-        let views = self
+        let to_bytes = |numbers: &[f32]| -> Vec<u8> { numbers.iter().flat_map(|w| w.to_le_bytes()).collect() };
+        let bytes = to_bytes(&self.parameters);
+        let segments = self
             .network
             .segments()
             .into_iter()
-            .map(|s| {
-                let data = &bytes[s.range.start * 4..s.range.end * 4];
-                Ok((tensor_name(&s.name), TensorView::new(Dtype::F32, s.shape.sizes().collect(), data)?))
-            })
+            .map(|s| (tensor_name(&s.name), s.shape.sizes().collect(), &bytes[s.range.start * 4..s.range.end * 4]));
+        let extra = training.map_or(&[][..], |(_, extra)| extra);
+        let extra_bytes: Vec<Vec<u8>> = extra.iter().map(|(_, numbers)| to_bytes(numbers)).collect();
+        let extra = extra
+            .iter()
+            .zip(&extra_bytes)
+            .map(|((name, numbers), bytes)| (name.to_string(), vec![numbers.len()], bytes.as_slice()));
+        let views = segments
+            .chain(extra)
+            .map(|(name, shape, data)| Ok((name, TensorView::new(Dtype::F32, shape, data)?)))
             .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
             .map_err(|e| describe(e.to_string()))?;
         // One key, so that the order of a hash map cannot show in the bytes.
@@ -97,6 +125,22 @@ impl Model {
     /// # Errors
     /// Bytes that are damaged, of another kind, or contradict themselves.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        Self::read(bytes).map(|(model, _, _)| model)
+    }
+
+    /// The model and, in a checkpoint, the state of the training.
+    pub(crate) fn from_bytes_with(bytes: &[u8]) -> Result<(Self, Option<(Standing, Vec<Extra<'_>>)>), String> {
+        let (model, training, tensors) = Self::read(bytes)?;
+        let Some(training) = training else { return Ok((model, None)) };
+        let standing = serde_json::from_value(training).map_err(|e| format!("its training is damaged ({e})"))?;
+        let mut extra = Vec::new();
+        for (name, tensor) in tensors.tensors().into_iter().filter(|(name, _)| name.starts_with(EXTRA)) {
+            extra.push((name.into(), numbers(&tensor)?.into()));
+        }
+        Ok((model, Some((standing, extra))))
+    }
+
+    fn read(bytes: &[u8]) -> Result<(Self, Option<Value>, SafeTensors<'_>), String> {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| format!("it is no safetensors file ({e})"))?;
         let json = header.metadata().as_ref().and_then(|m| m.get(KEY));
         let json =
@@ -113,8 +157,34 @@ impl Model {
         description.check()?;
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| format!("it is damaged ({e})"))?;
         let parameters = read_parameters(&description.network, &tensors)?;
-        let Description { network, loss, task, target, features, image, scaling, recipe, .. } = description;
-        Ok(Self { network, loss, task, target, features, image, scaling, recipe, parameters })
+        let Description { network, loss, task, target, features, image, scaling, recipe, training, .. } = description;
+        let model = Self { network, loss, task, target, features, image, scaling, recipe, parameters };
+        Ok((model, training, tensors))
+    }
+
+    /// What, beside the weights, is not the same in `other`.
+    pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
+        let same = [
+            ("network", self.network == other.network),
+            ("loss", self.loss == other.loss),
+            ("task", self.task == other.task && self.target == other.target),
+            ("features", self.features == other.features && self.image == other.image),
+            ("scaling", self.scaling == other.scaling),
+        ];
+        let mut found: Vec<String> =
+            same.iter().filter(|(_, same)| !same).map(|(name, _)| format!("the {name} differs")).collect();
+        let fields = |recipe: &Recipe| match serde_json::to_value(recipe) {
+            Ok(Value::Object(fields)) => fields,
+            _ => serde_json::Map::new(),
+        };
+        let theirs = fields(&other.recipe);
+        for (name, ours) in fields(&self.recipe) {
+            let there = theirs.get(&name).unwrap_or(&Value::Null);
+            if *there != ours {
+                found.push(format!("{name} was {there} and is {ours}"));
+            }
+        }
+        found
     }
 }
 
@@ -170,21 +240,28 @@ fn read_parameters(network: &Network, tensors: &SafeTensors<'_>) -> Result<Block
             return Err(format!("the tensor `{name}` has shape {:?}, not {}", tensor.shape(), segment.shape));
         }
     }
-    if tensors.len() != segments.len() {
-        return Err(format!("it has {} tensors, the network has {}", tensors.len(), segments.len()));
+    let count = tensors.names().iter().filter(|name| !name.starts_with(EXTRA)).count();
+    if count != segments.len() {
+        return Err(format!("it has {count} tensors, the network has {}", segments.len()));
     }
     let mut parameters = Block::zeros(network.parameters());
     for segment in &segments {
         let name = tensor_name(&segment.name);
         let tensor = tensors.tensor(&name).map_err(|e| e.to_string())?;
-        let (numbers, _) = tensor.data().as_chunks::<4>();
-        let weights = &mut parameters[segment.range.clone()];
-        weights.iter_mut().zip(numbers).for_each(|(w, &bytes)| *w = f32::from_le_bytes(bytes));
+        let weights = numbers(&tensor)?;
         if weights.iter().any(|w| !w.is_finite()) {
             return Err(format!("the tensor `{name}` has a weight that is not finite"));
         }
+        parameters[segment.range.clone()].copy_from_slice(&weights);
     }
     Ok(parameters)
+}
+
+fn numbers(tensor: &TensorView<'_>) -> Result<Vec<f32>, String> {
+    if tensor.dtype() != Dtype::F32 {
+        return Err(format!("a tensor is of type {:?}, not F32", tensor.dtype()));
+    }
+    Ok(tensor.data().as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
 }
 
 /// `w1` in a graph is `layer1.weight` in a file.

@@ -1,6 +1,7 @@
 //! How the learning rate changes while training.
 
 use crate::names::{Choice, NameError, text_serde};
+use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 use std::fmt;
 use std::str::FromStr;
@@ -48,11 +49,11 @@ impl Schedule {
 }
 
 /// A schedule at work.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScheduleState {
     schedule: Schedule,
     rate: f64,
-    best: f64,
+    best: Option<f64>,
     waited: f64,
     reduction: f64,
 }
@@ -60,7 +61,7 @@ pub struct ScheduleState {
 impl ScheduleState {
     /// At the start of a training with learning rate `rate`.
     pub fn new(schedule: Schedule, rate: f64) -> Self {
-        Self { schedule, rate, best: f64::INFINITY, waited: 0.0, reduction: 1.0 }
+        Self { schedule, rate, best: None, waited: 0.0, reduction: 1.0 }
     }
 
     /// The rate for a step: `progress` is the share of the training done, in [0, 1); `epoch` counts whole epochs.
@@ -90,8 +91,8 @@ impl ScheduleState {
     /// Tells the loss at the end of an epoch, on validation data if there are any.
     pub fn observe(&mut self, loss: f64) {
         let Schedule::Plateau { factor, patience } = self.schedule else { return };
-        if loss < self.best {
-            (self.best, self.waited) = (loss, 0.0);
+        if loss.is_finite() && self.best.is_none_or(|best| loss < best) {
+            (self.best, self.waited) = (Some(loss), 0.0);
             return;
         }
         self.waited += 1.0;

@@ -6,7 +6,7 @@ use crate::optim::{Optimizer, OptimizerState, is_decayed};
 use crate::random::Stream;
 use chainrule_engine::plan::Segment;
 use chainrule_engine::{Descent, Expr, Graph, Plan, Session};
-use chainrule_kernels::update;
+use chainrule_kernels::{Block, update};
 
 /// Does the steps of a training: the plans for each batch size, the optimiser's memory, the dropout masks.
 pub struct Stepper {
@@ -85,6 +85,15 @@ impl Stepper {
         }
         let (_, session, _) = &self.sessions[position];
         Ok(StepResult { cost: f64::from(session.output(COST)[0]), output: session.output(OUTPUT), moved })
+    }
+
+    /// Where the stream of dropout masks stands (after it was moved to `dropout`, if given), and the parts of the
+    /// optimiser's state: all that must be kept to go on later.
+    pub(crate) fn parts(&mut self, dropout: Option<u128>) -> (u128, (&mut i32, &mut [Block<f32>; 2])) {
+        if let Some(position) = dropout {
+            self.dropout.go_to(position);
+        }
+        (self.dropout.position(), self.state.parts())
     }
 
     /// The position of the session for a batch size.

@@ -1,14 +1,16 @@
 //! Training: steps, epochs, and when to stop.
 
+use crate::checkpoint::{Checkpoints, Saver};
 use crate::error::Error;
 use crate::evaluate::{Evaluator, Scores, Tally};
 use crate::model::Model;
+use crate::recipe::Recipe;
 use crate::schedule::ScheduleState;
 use crate::step::Stepper;
 use chainrule_data::{Dataset, shuffle};
 use chainrule_engine::plan::Segment;
 use chainrule_kernels::Block;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
 /// What an observer wants to happen next.
@@ -36,7 +38,7 @@ pub struct StepReport {
 }
 
 /// An epoch that was done.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochReport {
     /// The epoch, counted from 1.
     pub epoch: usize,
@@ -58,6 +60,12 @@ pub struct EpochReport {
 
 /// Watches a training.
 pub trait Observer {
+    /// Called before the first step of a training that goes on from a checkpoint: in this epoch (counted from 1), after
+    /// so many of its steps.
+    fn on_resume(&mut self, epoch: usize, steps: usize) {
+        let _ = (epoch, steps);
+    }
+
     /// Called after every step.
     fn on_step(&mut self, step: &StepReport) -> Control {
         let _ = step;
@@ -163,107 +171,184 @@ impl<'a> Trainer<'a> {
 /// # Errors
 /// As [`Trainer::new`]; or divergence, with the weights of the best epoch (at first the initial ones) in the model.
 pub fn fit(model: &mut Model, data: &Dataset, observer: &mut dyn Observer) -> Result<Outcome, Error> {
+    fit_saving(model, data, None, observer)
+}
+
+/// [`fit`], with checkpoints. A training that was cut off and goes on from one ends in the same bits as one that was not.
+///
+/// # Errors
+/// As [`fit`]; a folder that cannot be written to or that another training uses, or a checkpoint of another training.
+pub fn fit_saving(
+    model: &mut Model,
+    data: &Dataset,
+    checkpoints: Option<&Checkpoints>,
+    observer: &mut dyn Observer,
+) -> Result<Outcome, Error> {
+    model.check_fits(data)?;
+    let saver = checkpoints.map(|checkpoints| Saver::new(checkpoints, model, data)).transpose()?;
     let recipe = model.recipe.clone();
     let (train, held_out) = recipe.split(data);
+    let best = model.parameters.clone();
+    let mut trainer = Trainer::new(model, data)?;
     let mut course = Course {
-        schedule: ScheduleState::new(recipe.schedule, recipe.learning_rate),
-        best: Best { loss: f64::INFINITY, epoch: None, parameters: model.parameters.clone() },
-        history: Vec::new(),
+        progress: Progress::new(ScheduleState::new(recipe.schedule, recipe.learning_rate)),
+        best,
         order: train,
         held_out,
         evaluator: Evaluator::new(),
+        saver,
     };
-    let ending = course.run(&mut Trainer::new(model, data)?, observer);
+    course.resume(&mut trainer, observer)?;
+    let ending = course.run(&mut trainer, observer);
+    let Course { progress: Progress { best_epoch, history, .. }, best, .. } = course;
     // A stop before the end of the first epoch leaves no best epoch: then the weights so far are kept.
-    if ending.is_err() || course.best.epoch.is_some() {
-        model.parameters.copy_from_slice(&course.best.parameters);
+    if ending.is_err() || best_epoch.is_some() {
+        model.parameters.copy_from_slice(&best);
     }
-    Ok(Outcome { ending: ending?, kept_epoch: course.best.epoch, history: course.history })
+    Ok(Outcome { ending: ending?, kept_epoch: best_epoch, history })
 }
 
-/// The weights to keep.
-struct Best {
-    loss: f64,
-    epoch: Option<usize>,
-    parameters: Block<f32>,
-}
-
-/// The state of a training between epochs.
-struct Course {
+/// Where a training stands between two steps: with the weights and the optimiser's memory, all that decides how it goes
+/// on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    /// The epoch that is under way or comes next, counted from 1.
+    epoch: usize,
+    /// Steps of it that are done.
+    step: usize,
+    /// Scores of these steps.
+    tally: Tally,
+    /// The learning rate of the last step.
+    rate: f64,
     schedule: ScheduleState,
-    best: Best,
+    best_epoch: Option<usize>,
+    best_loss: Option<f64>,
     history: Vec<EpochReport>,
+}
+
+impl Progress {
+    fn new(schedule: ScheduleState) -> Self {
+        Self {
+            epoch: 1,
+            step: 0,
+            tally: Tally::default(),
+            rate: 0.0,
+            schedule,
+            best_epoch: None,
+            best_loss: None,
+            history: Vec::new(),
+        }
+    }
+
+    /// Why the training is over, if it is.
+    fn ending(&self, recipe: &Recipe) -> Option<Ending> {
+        let done = self.epoch - 1;
+        let waited = done - self.best_epoch.unwrap_or(0).min(done);
+        if done > 0 && recipe.patience.is_some_and(|patience| waited >= patience) {
+            Some(Ending::OutOfPatience)
+        } else {
+            (done >= recipe.epochs).then_some(Ending::Finished)
+        }
+    }
+}
+
+/// A training under way.
+struct Course {
+    progress: Progress,
+    /// The weights to keep.
+    best: Block<f32>,
     order: Vec<u32>,
     held_out: Vec<u32>,
     evaluator: Evaluator,
+    saver: Option<Saver>,
 }
 
 impl Course {
+    /// Goes to where the checkpoint was written, if there is one.
+    fn resume(&mut self, trainer: &mut Trainer<'_>, observer: &mut dyn Observer) -> Result<(), Error> {
+        let Some(saver) = &self.saver else { return Ok(()) };
+        let Trainer { model, stepper, .. } = trainer;
+        if let Some(progress) = saver.resume(model, stepper, &mut self.best)? {
+            observer.on_resume(progress.epoch, progress.step);
+            self.progress = progress;
+        }
+        // The order of an epoch comes from the order of the one before.
+        for epoch in 1..self.progress.epoch {
+            shuffle(&mut self.order, model.recipe.seed, epoch as u64);
+        }
+        Ok(())
+    }
+
+    fn save(&mut self, trainer: &mut Trainer<'_>) -> Result<(), Error> {
+        match &mut self.saver {
+            Some(saver) => saver.save(trainer.model, &mut trainer.stepper, &self.best, &self.progress),
+            None => Ok(()),
+        }
+    }
+
+    fn save_if_due(&mut self, trainer: &mut Trainer<'_>, epoch_ended: bool) -> Result<(), Error> {
+        let is_due = self.saver.as_mut().is_some_and(|saver| saver.is_due(epoch_ended));
+        if is_due { self.save(trainer) } else { Ok(()) }
+    }
+
     fn run(&mut self, trainer: &mut Trainer<'_>, observer: &mut dyn Observer) -> Result<Ending, Error> {
-        let epochs = trainer.model.recipe.epochs;
-        for epoch in 1..=epochs {
+        let ending = loop {
+            if let Some(ending) = self.progress.ending(&trainer.model.recipe) {
+                break ending;
+            }
             let begin = Instant::now();
-            let mut tally = Tally::default();
-            let (rate, control) = self.epoch(trainer, epoch, &mut tally, observer)?;
-            if control == Control::Stop {
-                return Ok(Ending::Stopped);
+            if self.epoch(trainer, observer)? == Control::Stop {
+                break Ending::Stopped;
             }
-            let report = self.close(trainer, epoch, rate, &tally, begin)?;
+            let report = self.close(trainer, begin)?;
             let control = observer.on_epoch(&report);
-            self.history.push(report);
+            self.progress.history.push(report);
             if control == Control::Stop {
-                return Ok(Ending::Stopped);
+                break Ending::Stopped;
             }
-            let waited = epoch - self.best.epoch.unwrap_or(0);
-            if trainer.model.recipe.patience.is_some_and(|patience| waited >= patience) {
-                return Ok(Ending::OutOfPatience);
-            }
-        }
-        Ok(Ending::Finished)
+            self.save_if_due(trainer, true)?;
+        };
+        self.save(trainer)?;
+        Ok(ending)
     }
 
-    /// All steps of an epoch, in an order of its own; the last batch may be smaller.
-    fn epoch(
-        &mut self,
-        trainer: &mut Trainer<'_>,
-        epoch: usize,
-        tally: &mut Tally,
-        observer: &mut dyn Observer,
-    ) -> Result<(f64, Control), Error> {
-        let (batch, epochs) = (trainer.model.recipe.batch_size, trainer.model.recipe.epochs);
-        shuffle(&mut self.order, trainer.model.recipe.seed, epoch as u64);
-        let steps = self.order.len().div_ceil(batch);
-        let mut rate = 0.0;
-        for (number, rows) in self.order.chunks(batch).enumerate() {
-            let done = (epoch - 1) * steps + number;
-            rate = self.schedule.rate(done as f64 / (epochs * steps) as f64, epoch - 1);
-            if !trainer.step(rows, rate, tally)? {
-                let node = trainer.first_non_finite()?;
-                return Err(Error::Diverged { epoch, step: number + 1, node, rate, kept_epoch: self.best.epoch });
+    /// The steps of an epoch that are not done yet, in an order of its own; the last batch may be smaller.
+    fn epoch(&mut self, trainer: &mut Trainer<'_>, observer: &mut dyn Observer) -> Result<Control, Error> {
+        let Recipe { batch_size, epochs, seed, .. } = trainer.model.recipe;
+        let epoch = self.progress.epoch;
+        let mut order = std::mem::take(&mut self.order);
+        shuffle(&mut order, seed, epoch as u64);
+        let steps = order.len().div_ceil(batch_size);
+        let mut control = Control::Continue;
+        for rows in order.chunks(batch_size).skip(self.progress.step) {
+            let done = (epoch - 1) * steps + self.progress.step;
+            let rate = self.progress.schedule.rate(done as f64 / (epochs * steps) as f64, epoch - 1);
+            if !trainer.step(rows, rate, &mut self.progress.tally)? {
+                let (step, node) = (self.progress.step + 1, trainer.first_non_finite()?);
+                return Err(Error::Diverged { epoch, step, node, rate, kept_epoch: self.progress.best_epoch });
             }
-            let scores = tally.scores();
-            let (samples, of) = (tally.samples(), self.order.len());
+            (self.progress.step, self.progress.rate) = (self.progress.step + 1, rate);
+            let scores = self.progress.tally.scores();
+            let (samples, of) = (self.progress.tally.samples(), order.len());
             let report = StepReport { epoch, samples, of, loss: scores.loss, accuracy: scores.accuracy };
-            if observer.on_step(&report) == Control::Stop {
-                return Ok((rate, Control::Stop));
+            control = observer.on_step(&report);
+            if control == Control::Stop {
+                break;
             }
+            self.save_if_due(trainer, false)?;
         }
-        Ok((rate, Control::Continue))
+        self.order = order;
+        Ok(control)
     }
 
-    /// Validates, remembers the best, and reports.
-    fn close(
-        &mut self,
-        trainer: &Trainer<'_>,
-        epoch: usize,
-        rate: f64,
-        tally: &Tally,
-        begin: Instant,
-    ) -> Result<EpochReport, Error> {
+    /// Validates, remembers the best, reports, and goes to the next epoch.
+    fn close(&mut self, trainer: &Trainer<'_>, begin: Instant) -> Result<EpochReport, Error> {
         let train_seconds = begin.elapsed().as_secs_f64();
+        let progress = &mut self.progress;
+        let (epoch, rate, tally) = (progress.epoch, progress.rate, std::mem::take(&mut progress.tally));
         if let Some(node) = trainer.first_non_finite_weight() {
-            let step = self.order.len().div_ceil(trainer.model.recipe.batch_size);
-            return Err(Error::Diverged { epoch, step, node: Some(node), rate, kept_epoch: self.best.epoch });
+            let (step, node) = (progress.step, Some(node));
+            return Err(Error::Diverged { epoch, step, node, rate, kept_epoch: progress.best_epoch });
         }
         let validation = match self.held_out.as_slice() {
             [] => None,
@@ -271,14 +356,19 @@ impl Course {
         };
         let train = tally.scores();
         let loss = validation.as_ref().map_or(train.loss, |v| v.loss);
-        self.schedule.observe(loss);
+        progress.schedule.observe(loss);
         // Without validation data the latest weights are the ones to keep.
-        let best = validation.is_none() || loss < self.best.loss;
+        let is_better = loss.is_finite() && progress.best_loss.is_none_or(|before| loss < before);
+        let best = validation.is_none() || is_better;
         if best {
-            self.best.loss = loss;
-            self.best.epoch = Some(epoch);
-            self.best.parameters.copy_from_slice(&trainer.model.parameters);
+            progress.best_loss = Some(loss);
+            progress.best_epoch = Some(epoch);
+            self.best.copy_from_slice(&trainer.model.parameters);
+            if let Some(saver) = &self.saver {
+                saver.save_best(trainer.model)?;
+            }
         }
+        (progress.epoch, progress.step) = (epoch + 1, 0);
         Ok(EpochReport {
             epoch,
             epochs: trainer.model.recipe.epochs,

@@ -1,6 +1,6 @@
 //! The command line: one block an option, with its help.
 
-use chainrule::{Activation, Init, Loss, Optimizer, ScalingChoice, Schedule, Sizes};
+use chainrule::{Activation, Every, Init, Loss, Optimizer, ScalingChoice, Schedule, Sizes};
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -123,6 +123,7 @@ const TRAIN_EXAMPLES: &str = "Examples:
   chainrule train data/mnist --hidden 512 --epochs 5 --out digits.safetensors
   chainrule train houses.csv --target price --validation 0.2 --patience 20
   chainrule train flowers.csv --target species --hidden none
+  chainrule train data/mnist --checkpoint run1 --every 30s --resume
 
 What is not given is chosen to fit the data, and shown.";
 
@@ -204,6 +205,15 @@ pub(crate) struct TrainArgs {
     /// The model file to write
     #[arg(long, short, value_name = "FILE", default_value = "model.safetensors")]
     pub(crate) out: PathBuf,
+    /// Write the state of the training into this folder, to go on after a crash
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// How often: 1epoch, 500steps, 30s, 5m
+    #[arg(long, value_name = "SPAN", default_value = "1epoch", requires = "checkpoint")]
+    pub(crate) every: Every,
+    /// Go on from the checkpoint in the folder, if there is one, to the same bits as without a break
+    #[arg(long, requires = "checkpoint")]
+    pub(crate) resume: bool,
     /// Print one JSON event a line
     #[arg(long)]
     pub(crate) json: bool,

@@ -8,7 +8,7 @@ use crate::output::{DIM, HEADING, RESULT, bytes, count, number, percent};
 use anyhow::{Result, bail};
 use chainrule::data::{CsvOptions, Dataset, IdxFolder, Task as TableTask, hold_out, read_csv, read_idx_folder};
 use chainrule::{
-    Control, Ending, EpochReport, Error, Evaluation, Model, Observer, Outcome, Setup, StepReport, Summary,
+    Checkpoints, Control, Ending, EpochReport, Error, Evaluation, Model, Observer, Outcome, Setup, StepReport, Summary,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -33,7 +33,14 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     announce(args, &model, &train, test.as_ref())?;
     let interrupted = listen_for_interrupt()?;
     let mut watcher = Watcher::new(args.json, interrupted);
-    let outcome = chainrule::with_threads(args.threads.into(), || chainrule::fit(&mut model, &train, &mut watcher));
+    let checkpoints = args.checkpoint.as_ref().map(|folder| Checkpoints {
+        folder: folder.clone(),
+        every: args.every,
+        resume: args.resume,
+    });
+    let outcome = chainrule::with_threads(args.threads.into(), || {
+        chainrule::fit_saving(&mut model, &train, checkpoints.as_ref(), &mut watcher)
+    });
     watcher.bar.finish_and_clear();
     match outcome {
         Ok(outcome) => finish(args, &model, test.as_ref(), &outcome, begin),
@@ -189,6 +196,14 @@ impl Watcher {
 }
 
 impl Observer for Watcher {
+    fn on_resume(&mut self, epoch: usize, steps: usize) {
+        if self.json {
+            anstream::println!("{}", json!({"event": "resume", "epoch": epoch, "steps": steps}));
+        } else {
+            anstream::println!("going on from the checkpoint: epoch {epoch}, after {} steps of it", count(steps));
+        }
+    }
+
     fn on_step(&mut self, step: &StepReport) -> Control {
         if !self.bar.is_hidden() && self.shown.elapsed() >= SHOWN_EVERY {
             self.shown = Instant::now();
