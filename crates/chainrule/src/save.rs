@@ -45,6 +45,9 @@ struct Description {
 /// A block of numbers in a checkpoint, under its name.
 pub(crate) type Extra<'a> = (Cow<'a, str>, Cow<'a, [f32]>);
 
+/// The state of a training, as a checkpoint holds it.
+pub(crate) type Training<'a> = (Standing, Vec<Extra<'a>>);
+
 /// What the names of such blocks begin with.
 const EXTRA: &str = "training.";
 
@@ -129,7 +132,7 @@ impl Model {
     }
 
     /// The model and, in a checkpoint, the state of the training.
-    pub(crate) fn from_bytes_with(bytes: &[u8]) -> Result<(Self, Option<(Standing, Vec<Extra<'_>>)>), String> {
+    pub(crate) fn from_bytes_with(bytes: &[u8]) -> Result<(Self, Option<Training<'_>>), String> {
         let (model, training, tensors) = Self::read(bytes)?;
         let Some(training) = training else { return Ok((model, None)) };
         let standing = serde_json::from_value(training).map_err(|e| format!("its training is damaged ({e})"))?;
