@@ -33,7 +33,7 @@ pub(crate) fn scores(evaluation: &Evaluation) -> String {
             parts.push(format!("accuracy {}", percent(m.accuracy)));
             parts.push(format!("balanced {}", percent(m.balanced_accuracy)));
             parts.push(format!("macro F1 {:.4}", m.macro_f1));
-            parts.push(format!("log loss {}", number(m.log_loss)));
+            parts.push(format!("log loss {:.4}", m.log_loss));
             parts.extend(m.roc_auc.map(|auc| format!("ROC AUC {auc:.4}")));
             parts.push(format!("calibration error {}", percent(m.calibration_error)));
         }
