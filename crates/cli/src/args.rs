@@ -130,7 +130,7 @@ What is not given is chosen to fit the data, and shown.";
 #[derive(ClapArgs, Debug)]
 #[command(after_help = TRAIN_EXAMPLES, allow_negative_numbers = true)]
 pub(crate) struct TrainArgs {
-    /// A folder of IDX files (plain or gzip), or a CSV file
+    /// A folder of IDX files, or a table (CSV, JSON lines, NPY, Parquet, Arrow; plain, gzip or zstd)
     pub(crate) data: PathBuf,
     /// The column of a table that is to be predicted
     #[arg(long, value_name = "COLUMN")]
@@ -247,7 +247,7 @@ const EVALUATE_EXAMPLES: &str = "Examples:
 pub(crate) struct ModelAndData {
     /// The model file
     pub(crate) model: PathBuf,
-    /// A folder of IDX files, or a CSV file with the columns that the model was trained on
+    /// A folder of IDX files, or a table with the columns that the model was trained on
     pub(crate) data: PathBuf,
     /// Which part of a folder of IDX files
     #[arg(long, default_value = "test", value_parser = ["test", "train"])]

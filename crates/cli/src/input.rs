@@ -3,7 +3,7 @@
 use crate::Usage;
 use crate::args::ModelAndData;
 use anyhow::{Result, bail};
-use chainrule::data::{Dataset, IdxFolder, read_csv_with_columns, read_idx_folder};
+use chainrule::data::{Dataset, IdxFolder, read_idx_folder, read_table_with_columns};
 use chainrule::{Model, Task};
 use std::path::Path;
 
@@ -37,7 +37,7 @@ pub(crate) fn model_and_data(args: &ModelAndData, with_target: bool) -> Result<(
             Task::Value { .. } => None,
         };
         let target = with_target.then_some((model.target.as_str(), classes));
-        read_csv_with_columns(&args.data, &model.features, target)?
+        read_table_with_columns(&args.data, &model.features, target)?
     };
     Ok((model, data))
 }

@@ -6,7 +6,7 @@ use crate::evaluate::scores;
 use crate::input::keep_inputs;
 use crate::output::{DIM, HEADING, RESULT, bytes, count, number, percent};
 use anyhow::{Result, bail};
-use chainrule::data::{CsvOptions, Dataset, IdxFolder, Task as TableTask, hold_out, read_csv, read_idx_folder};
+use chainrule::data::{Dataset, IdxFolder, TableOptions, Task as TableTask, hold_out, read_idx_folder, read_table};
 use chainrule::{
     Checkpoints, Control, Ending, EpochReport, Error, Evaluation, Model, Observer, Outcome, Setup, StepReport, Summary,
 };
@@ -98,7 +98,7 @@ fn read(args: &TrainArgs) -> Result<(Dataset, Option<Dataset>)> {
     if !(0.0..1.0).contains(&test) {
         bail!(Usage(format!("the test share must be at least 0 and below 1, not {test}")));
     }
-    let all = read_csv(&args.data, &CsvOptions { target: args.target.clone(), task })?;
+    let all = read_table(&args.data, &TableOptions { target: args.target.clone(), task })?;
     let (kept, held_out) = hold_out(all.len(), all.labels(), test, args.seed);
     let test = if held_out.is_empty() { None } else { Some(all.select(&held_out)) };
     Ok((all.select(&kept), test))

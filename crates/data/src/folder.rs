@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{DataError, Dataset, ImageSize, MAX_CLASSES, Matrix, Target, Values, read_idx};
+use crate::{DataError, Dataset, ImageSize, MAX_CLASSES, Matrix, TableError, Target, Values, read_idx};
 
 /// The sets of images in a folder.
 #[derive(Clone, Debug, PartialEq)]
@@ -148,7 +148,7 @@ fn class_numbers(file: &Path, labels: &[i64]) -> Result<Vec<i64>, DataError> {
     match numbers.as_slice() {
         [only] => Err(DataError::OneLabel { file: file.to_path_buf(), text: only.to_string() }),
         many if many.len() > MAX_CLASSES => {
-            Err(DataError::TooManyClasses { file: file.to_path_buf(), column: "label".to_string() })
+            Err(TableError::TooManyClasses { file: file.to_path_buf(), column: "label".to_string() }.into())
         }
         _ => Ok(numbers),
     }

@@ -1,7 +1,7 @@
 //! The IDX format, in which MNIST is published.
 //!
 //! A file holds two zero bytes, the element type, the number of dimensions, each dimension as a big-endian 32-bit
-//! number, and then the elements, big-endian, with nothing after them. It may be packed with gzip.
+//! number, and then the elements, big-endian, with nothing after them. It may be packed with gzip or zstd.
 
 use std::{
     io::Read,
@@ -11,7 +11,7 @@ use std::{
 pub use crate::folder::{IdxFolder, read_idx_folder};
 use crate::{
     DataError, Values,
-    source::{Source, read_error},
+    source::{Packing, Source, read_error},
 };
 
 /// The array of an IDX file.
@@ -29,7 +29,7 @@ const FIRST_RESERVE: u64 = 16 << 20;
 /// Deflate packs at most 258 bytes into two bits, so a gzip file unpacks to no more than this many times its length.
 const MAX_GZIP_RATIO: u64 = 1032;
 
-/// Reads one IDX file, plain or gzip.
+/// Reads one IDX file, plain or packed.
 ///
 /// # Errors
 ///
@@ -37,7 +37,7 @@ const MAX_GZIP_RATIO: u64 = 1032;
 pub fn read_idx(path: impl AsRef<Path>) -> Result<IdxArray, DataError> {
     let path = path.as_ref();
     let source = Source::open(path)?;
-    let mut reader = IdxReader { file: path, gzip: source.is_gzip(), length: source.length, source, consumed: 0 };
+    let mut reader = IdxReader { file: path, packing: source.packing, length: source.length, source, consumed: 0 };
     let (element, dims) = reader.header()?;
     let values = match element {
         Element::U8 => Values::Bytes(reader.bytes(&dims)?),
@@ -75,7 +75,7 @@ impl Element {
 
 struct IdxReader<'a> {
     file: &'a Path,
-    gzip: bool,
+    packing: Packing,
     length: Option<u64>,
     source: Source,
     /// How many bytes have been taken from `source`.
@@ -111,13 +111,13 @@ impl IdxReader<'_> {
             .ok_or_else(|| DataError::SizeOverflow { file: self.path(), dims: dims.to_vec() })?;
         let whole = self.consumed + size;
         match self.length {
-            Some(found) if self.gzip && whole > found.saturating_mul(MAX_GZIP_RATIO) => {
+            Some(found) if self.packing == Packing::Gzip && whole > found.saturating_mul(MAX_GZIP_RATIO) => {
                 Err(DataError::DeclaredTooLarge { file: self.path(), expected: whole, found })
             }
-            Some(found) if !self.gzip && whole > found => {
+            Some(found) if self.packing == Packing::Plain && whole > found => {
                 Err(DataError::Truncated { file: self.path(), expected: whole, found })
             }
-            Some(found) if !self.gzip && whole < found => {
+            Some(found) if self.packing == Packing::Plain && whole < found => {
                 Err(DataError::TrailingData { file: self.path(), expected: whole })
             }
             _ => Ok(size),
@@ -177,7 +177,7 @@ impl IdxReader<'_> {
     /// How many more of `total` elements to make room for once `have` are there: at most as many again.
     fn step(&self, total: u64, have: u64) -> u64 {
         // A plain file was seen to be as long as declared, so it needs no caution.
-        let known = !self.gzip && self.length.is_some();
+        let known = self.packing == Packing::Plain && self.length.is_some();
         (total - have).min(if known { u64::MAX } else { have.max(FIRST_RESERVE / 4) })
     }
 
@@ -187,9 +187,10 @@ impl IdxReader<'_> {
 
     /// Appends at most `count` bytes, and says how many there were.
     fn append(&mut self, count: u64, to: &mut Vec<u8>) -> Result<u64, DataError> {
-        let found =
-            (&mut self.source).take(count).read_to_end(to).map_err(|cause| read_error(self.file, self.gzip, cause))?
-                as u64;
+        let found = (&mut self.source)
+            .take(count)
+            .read_to_end(to)
+            .map_err(|cause| read_error(self.file, self.packing, cause))? as u64;
         self.consumed += found;
         Ok(found)
     }

@@ -1,29 +1,36 @@
-//! Files to matrices: reads IDX folders and CSV tables, scales columns and splits rows.
+//! Files to matrices: reads IDX folders and tables, scales columns and splits rows.
 //!
 //! This crate knows nothing of graphs or networks. Every file is treated as untrusted: a damaged or hostile one
 //! gives a [`DataError`] that names the file, the place and the cure, and never an allocation that the file's real
 //! content does not justify.
 
-pub mod csv;
 pub mod dataset;
+pub mod encoder;
 pub mod error;
+pub mod frame;
 pub mod idx;
+pub mod kinds;
 pub mod matrix;
 pub mod scaling;
 pub mod split;
+pub mod table;
 
 mod folder;
 mod source;
-mod table;
 mod target;
+mod time;
 
-pub use crate::csv::{CsvOptions, Task, read_csv, read_csv_with_columns};
 pub use dataset::{Dataset, ImageSize, Target};
-pub use error::DataError;
+pub use encoder::{Encoded, Encoder, LevelOptions, Levels, Scale};
+pub use error::{DataError, Place, Position, TableError};
+pub use frame::{Cells, Chunks, Column, Format, Frame, ReadOptions, Texts, read_chunks, read_frame};
 pub use idx::{IdxArray, IdxFolder, read_idx, read_idx_folder};
+pub use kinds::{ColumnKind, Kind, Kinds};
 pub use matrix::{Matrix, Values};
 pub use scaling::Scaling;
-pub use split::{hold_out, shuffle};
+pub use split::{folds, hold_out, hold_out_groups, hold_out_latest, shuffle};
+pub use table::{TableOptions, Task, read_table, read_table_with_columns};
+pub use time::Cycle;
 
 /// The most classes a target may have.
 ///

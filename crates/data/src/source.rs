@@ -1,8 +1,8 @@
-//! Opening a file, unpacked when it is gzip.
+//! Opening a file or standard input, unpacked when it is gzip or zstd.
 
 use std::{
     fs::File,
-    io::{self, Chain, Cursor, Read},
+    io::{self, BufReader, Cursor, Read},
     path::{Path, PathBuf},
 };
 
@@ -12,65 +12,93 @@ use crate::DataError;
 
 /// Every gzip file begins with these.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// Every zstd file begins with these.
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-type Whole = Chain<Cursor<Vec<u8>>, File>;
+/// The path that stands for standard input.
+pub(crate) const STANDARD_INPUT: &str = "-";
 
 /// The bytes of a file, after unpacking.
 pub(crate) struct Source {
-    bytes: Bytes,
+    bytes: Box<dyn Read + Send>,
+    /// How the file is packed.
+    pub(crate) packing: Packing,
     /// The length of the file on disk; `None` for what has no length, such as a pipe.
     pub(crate) length: Option<u64>,
 }
 
-enum Bytes {
-    Plain(Whole),
-    // Boxed because the state of the decoder is large.
-    Gzip(Box<MultiGzDecoder<Whole>>),
+/// How a file is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packing {
+    Plain,
+    Gzip,
+    Zstd,
 }
 
 impl Source {
-    /// Opens a file. That it is gzip is seen from its first bytes, because names are often wrong.
+    /// Opens a file, or standard input for `-`. How it is packed is seen from its first bytes, because names are often
+    /// wrong.
     pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
         let failed = |cause: io::Error| match cause.kind() {
             io::ErrorKind::NotFound => DataError::Missing { file: path.into() },
             _ => DataError::Unreadable { file: path.into(), cause },
         };
-        let mut file = File::open(path).map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
-        if metadata.is_dir() {
-            return Err(DataError::NotAFile { file: path.into() });
-        }
-        let length = metadata.is_file().then_some(metadata.len());
+        let (mut raw, length): (Box<dyn Read + Send>, _) = if path == Path::new(STANDARD_INPUT) {
+            (Box::new(io::stdin()), None)
+        } else {
+            let file = File::open(path).map_err(failed)?;
+            let metadata = file.metadata().map_err(failed)?;
+            if metadata.is_dir() {
+                return Err(DataError::NotAFile { file: path.into() });
+            }
+            (Box::new(file), metadata.is_file().then_some(metadata.len()))
+        };
         let mut start = Vec::new();
-        (&mut file).take(GZIP.len() as u64).read_to_end(&mut start).map_err(failed)?;
+        (&mut raw).take(ZSTD.len() as u64).read_to_end(&mut start).map_err(failed)?;
         if start.is_empty() {
             return Err(DataError::EmptyFile { file: path.into() });
         }
-        let gzip = start == GZIP;
-        let whole = Cursor::new(start).chain(file);
-        let bytes = if gzip { Bytes::Gzip(Box::new(MultiGzDecoder::new(whole))) } else { Bytes::Plain(whole) };
-        Ok(Source { bytes, length })
+        let packing = match start.as_slice() {
+            start if start.starts_with(&GZIP) => Packing::Gzip,
+            start if start == ZSTD => Packing::Zstd,
+            _ => Packing::Plain,
+        };
+        let whole = Cursor::new(start).chain(raw);
+        let bytes: Box<dyn Read + Send> = match packing {
+            Packing::Plain => Box::new(whole),
+            Packing::Gzip => Box::new(MultiGzDecoder::new(BufReader::new(whole))),
+            Packing::Zstd => Box::new(zstd::Decoder::new(whole).map_err(failed)?),
+        };
+        Ok(Source { bytes, packing, length })
     }
 
-    pub(crate) fn is_gzip(&self) -> bool {
-        matches!(self.bytes, Bytes::Gzip(_))
+    /// The first bytes after unpacking, at most `count`; reading goes on before them.
+    pub(crate) fn peek(&mut self, file: &Path, count: u64) -> Result<Vec<u8>, DataError> {
+        let mut start = Vec::new();
+        (&mut self.bytes).take(count).read_to_end(&mut start).map_err(|cause| read_error(file, self.packing, cause))?;
+        let rest = std::mem::replace(&mut self.bytes, Box::new(io::empty()));
+        self.bytes = Box::new(Cursor::new(start.clone()).chain(rest));
+        Ok(start)
     }
 }
 
 impl Read for Source {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match &mut self.bytes {
-            Bytes::Plain(bytes) => bytes.read(buffer),
-            Bytes::Gzip(bytes) => bytes.read(buffer),
-        }
+        self.bytes.read(buffer)
     }
 }
 
 /// The error for a failed read of a file that was already open.
-pub(crate) fn read_error(file: &Path, gzip: bool, cause: io::Error) -> DataError {
+pub(crate) fn read_error(file: &Path, packing: Packing, cause: io::Error) -> DataError {
     let file = PathBuf::from(file);
-    // The decoder reports damage with these kinds; any other comes from the disk.
-    let damage =
-        matches!(cause.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData);
-    if gzip && damage { DataError::CorruptGzip { file, cause } } else { DataError::Unreadable { file, cause } }
+    // The decoders report damage with these kinds; any other comes from the disk.
+    let damage = matches!(
+        cause.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::Other
+    );
+    match packing {
+        Packing::Gzip if damage => DataError::CorruptPacking { file, packing: "gzip", cause },
+        Packing::Zstd if damage => DataError::CorruptPacking { file, packing: "zstd", cause },
+        _ => DataError::Unreadable { file, cause },
+    }
 }

@@ -1,242 +1,161 @@
-//! Reading a CSV file row by row, with line numbers that are right.
+//! Tables of numbers as datasets.
+//!
+//! A table may be in any of the formats of [`crate::frame`]. Every cell of a feature has to be a number.
 
-use std::{
-    collections::HashMap,
-    io::{self, Chain, Cursor, Read},
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
-use ::csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder, Terminator};
+use crate::{Cells, DataError, Dataset, Frame, Matrix, ReadOptions, TableError, Target, Values, read_frame, target};
 
-use crate::{
-    DataError,
-    error::nearest,
-    source::{Source, read_error},
-};
-
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// Added after the file. A last row without a line end then has one, and a byte is left over after the last row
-/// unless that row is still inside a quote.
-const PADDING: &[u8] = b"\n\n";
-
-/// How many column names a message lists.
-const LISTED_COLUMNS: usize = 20;
-
-type Text = Chain<Chain<Cursor<Vec<u8>>, Source>, &'static [u8]>;
-
-/// A CSV file with a header, read one row at a time.
-pub(crate) struct Table {
-    file: PathBuf,
-    gzip: bool,
-    reader: Reader<Text>,
-    /// The current row.
-    record: ByteRecord,
-    /// Where the row after it is read to.
-    next: ByteRecord,
-    names: Vec<String>,
+/// What to read from a table.
+#[derive(Clone, Debug, Default)]
+pub struct TableOptions {
+    /// The column to predict. Without one, every column is a feature.
+    pub target: Option<String>,
+    /// What the target column holds.
+    pub task: Task,
 }
 
-impl Table {
-    /// Opens a file and checks its header.
-    pub(crate) fn open(file: &Path) -> Result<Self, DataError> {
-        let mut source = Source::open(file)?;
-        let gzip = source.is_gzip();
-        let mut start = Vec::new();
-        (&mut source)
-            .take(BYTE_ORDER_MARK.len() as u64)
-            .read_to_end(&mut start)
-            .map_err(|cause| read_error(file, gzip, cause))?;
-        if start == BYTE_ORDER_MARK {
-            start.clear();
-        }
-        // Only a line feed ends a row, because the line count lags behind when a carriage return may end it too; the
-        // carriage return before it is trimmed with the other white space.
-        let reader = ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .terminator(Terminator::Any(b'\n'))
-            .buffer_capacity(1 << 16)
-            .from_reader(Cursor::new(start).chain(source).chain(PADDING));
-        let mut table = Table {
-            file: file.to_path_buf(),
-            gzip,
-            reader,
-            record: ByteRecord::new(),
-            next: ByteRecord::new(),
-            names: Vec::new(),
-        };
-        table.read_header()?;
-        Ok(table)
-    }
-
-    fn read_header(&mut self) -> Result<(), DataError> {
-        loop {
-            if !self.advance()? {
-                return Err(DataError::EmptyFile { file: self.path() });
-            }
-            if !self.is_blank() {
-                break;
-            }
-        }
-        self.names = self.header_names().map_err(|error| self.or_unclosed(error))?;
-        let separator = match self.names.as_slice() {
-            [only] if only.contains(';') => "semicolons",
-            [only] if only.contains('\t') => "tabs",
-            _ => return Ok(()),
-        };
-        Err(DataError::NotCommas { file: self.path(), separator })
-    }
-
-    fn header_names(&self) -> Result<Vec<String>, DataError> {
-        let mut names = Vec::with_capacity(self.record.len());
-        let mut first_uses = HashMap::with_capacity(self.record.len());
-        for (index, field) in self.record.iter().enumerate() {
-            let (file, line, position) = (self.path(), self.line(index), index + 1);
-            let name = match str::from_utf8(field.trim_ascii()) {
-                Ok("") => return Err(DataError::UnnamedColumn { file, line, position }),
-                Ok(name) if name.contains('\r') => return Err(DataError::OldLineEnds { file }),
-                Ok(name) => name,
-                Err(_) => return Err(DataError::NotUtf8 { file, line }),
-            };
-            if let Some(first) = first_uses.insert(name, position) {
-                let column = name.to_string();
-                return Err(DataError::DuplicateColumn { file, line, column, first, second: position });
-            }
-            names.push(name.to_string());
-        }
-        Ok(names)
-    }
-
-    /// The names of the columns.
-    pub(crate) fn names(&self) -> &[String] {
-        &self.names
-    }
-
-    /// Where the column of that name is.
-    pub(crate) fn find(&self, name: &str) -> Option<usize> {
-        self.names.iter().position(|other| other == name)
-    }
-
-    /// The error for a column that is not there.
-    pub(crate) fn missing_column(&self, column: &str) -> DataError {
-        DataError::MissingColumn {
-            file: self.path(),
-            column: column.to_string(),
-            nearest: nearest(column, &self.names),
-            columns: self.names.iter().take(LISTED_COLUMNS).cloned().collect(),
-            more: self.names.len().saturating_sub(LISTED_COLUMNS),
-        }
-    }
-
-    /// Goes to the next row, over blank lines; false at the end.
-    pub(crate) fn next_row(&mut self) -> Result<bool, DataError> {
-        loop {
-            if !self.advance()? {
-                return Ok(false);
-            }
-            let (expected, found) = (self.names.len(), self.record.len());
-            if found == expected {
-                return Ok(true);
-            }
-            if !self.is_blank() {
-                let ragged = DataError::Ragged { file: self.path(), line: self.line(0), expected, found };
-                return Err(self.or_unclosed(ragged));
-            }
-        }
-    }
-
-    fn is_blank(&self) -> bool {
-        self.record.len() == 1 && self.record[0].trim_ascii().is_empty()
-    }
-
-    /// Reads one record; false at the end.
-    fn advance(&mut self) -> Result<bool, DataError> {
-        let end = self.reader.position().byte();
-        let line = self.reader.position().line();
-        let more = self.reader.read_byte_record(&mut self.next).map_err(|error| {
-            let message = error.to_string();
-            let cause = match error.into_kind() {
-                ErrorKind::Io(cause) => cause,
-                _ => io::Error::other(message),
-            };
-            read_error(&self.file, self.gzip, cause)
-        })?;
-        // The record before took all of the padding: it was still inside a quote.
-        if !more && self.reader.position().byte() == end {
-            let line = line - line_feeds(self.record.as_slice());
-            return Err(DataError::UnclosedQuote { file: self.path(), line });
-        }
-        if more {
-            std::mem::swap(&mut self.record, &mut self.next);
-        }
-        Ok(more)
-    }
-
-    /// The error for the current row, or, when the row runs to the end of the file in a quote, the error for that:
-    /// it is the cause of whatever else seems wrong.
-    pub(crate) fn or_unclosed(&mut self, error: DataError) -> DataError {
-        if line_feeds(self.record.as_slice()) == 0 {
-            return error;
-        }
-        let (line, end) = (self.line(0), self.reader.position().byte());
-        match self.reader.read_byte_record(&mut self.next) {
-            // Such a row has no line end of its own, so it begins one line after where a whole row would.
-            Ok(false) if self.reader.position().byte() == end => {
-                DataError::UnclosedQuote { file: self.path(), line: line + 1 }
-            }
-            _ => error,
-        }
-    }
-
-    /// The line on which the cell of the current row begins.
-    pub(crate) fn line(&self, column: usize) -> u64 {
-        let row = self.reader.position().line().saturating_sub(1 + line_feeds(self.record.as_slice()));
-        row + self.record.iter().take(column).map(line_feeds).sum::<u64>()
-    }
-
-    /// The text of a cell, without the white space around it.
-    pub(crate) fn text(&self, column: usize) -> Result<&str, DataError> {
-        match str::from_utf8(self.record[column].trim_ascii()) {
-            Ok("") => {
-                let (file, line, column) = self.place(column);
-                Err(DataError::EmptyCell { file, line, column })
-            }
-            Ok(text) => Ok(text),
-            Err(_) => Err(DataError::NotUtf8 { file: self.path(), line: self.line(column) }),
-        }
-    }
-
-    /// The number in a cell.
-    pub(crate) fn number(&self, column: usize) -> Result<f32, DataError> {
-        let text = self.text(column)?;
-        match text.parse::<f32>() {
-            Ok(value) if value.is_finite() => Ok(value),
-            parsed => {
-                let (file, line, column) = self.place(column);
-                let text = text.to_string();
-                Err(match parsed {
-                    Err(_) => DataError::NotANumber { file, line, column, text },
-                    // "inf" and "nan" are words; what has digits was a number too large.
-                    Ok(_) if text.contains(|c: char| c.is_ascii_digit()) => {
-                        DataError::Overflow { file, line, column, text }
-                    }
-                    Ok(_) => DataError::NotFinite { file, line, column, text },
-                })
-            }
-        }
-    }
-
-    /// The file, line and column name of a cell of the current row.
-    pub(crate) fn place(&self, column: usize) -> (PathBuf, u64, String) {
-        (self.path(), self.line(column), self.names[column].clone())
-    }
-
-    pub(crate) fn path(&self) -> PathBuf {
-        self.file.clone()
-    }
+/// What a target column holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Task {
+    /// Decides by the cells.
+    ///
+    /// Cells that are all text are classes. Cells that are all numbers are classes when they are whole, have at most
+    /// 20 different values and show each value at least twice; otherwise they are numbers. Text among numbers makes
+    /// all of them classes when there are at most 20 different ones; otherwise it is an error, since most likely a
+    /// cell of a numeric column is wrong.
+    #[default]
+    Auto,
+    /// Every different text is a class.
+    Classify,
+    /// Every cell is a number.
+    Regress,
 }
 
-fn line_feeds(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
+/// Reads a table to train on, or, without a target, to predict from.
+///
+/// Classes are numbered in the natural order of their names: by number when all are whole numbers, by letter
+/// otherwise. A whole number written with a decimal point, such as `3.0`, is the class `3`.
+///
+/// # Errors
+///
+/// If the file cannot be read, is not a table of numbers as the module describes, lacks the target, or has the same
+/// target in every row.
+pub fn read_table(path: &Path, options: &TableOptions) -> Result<Dataset, DataError> {
+    let mut read = ReadOptions::default();
+    if let Some(target) = &options.target {
+        match options.task {
+            Task::Auto => {}
+            Task::Classify => read.categorical.push(target.clone()),
+            Task::Regress => read.numeric.push(target.clone()),
+        }
+    }
+    let frame = read_frame(&[path], &read).map_err(|error| match error {
+        DataError::Table(TableError::Mixed { place, column, text }) if options.target.as_ref() == Some(&column) => {
+            TableError::MixedTarget { place, column, text }.into()
+        }
+        other => other,
+    })?;
+    let Some(name) = &options.target else { return dataset(&frame, path, None, None) };
+    frame.column(name)?;
+    if frame.columns().len() == 1 {
+        return Err(TableError::NoFeatures { file: path.to_path_buf(), target: name.clone() }.into());
+    }
+    let target = target::read(&frame, name, options.task)?;
+    if let Some(text) = target.only_value() {
+        return Err(TableError::ConstantTarget { file: path.to_path_buf(), column: name.clone(), text }.into());
+    }
+    dataset(&frame, path, Some(name), Some(target))
+}
+
+/// Reads a table for a model that has been trained: the named columns in the order given, whatever their order in the
+/// file and whatever other columns there are.
+///
+/// `target` is the name of the target column, with the names of its classes unless it holds numbers. The file need not
+/// have that column; the dataset then has no target.
+///
+/// # Errors
+///
+/// If the file cannot be read, is not a table as the module describes, lacks a feature, or has a class that is not
+/// among those given.
+pub fn read_table_with_columns(
+    path: &Path,
+    features: &[String],
+    target: Option<(&str, Option<&[String]>)>,
+) -> Result<Dataset, DataError> {
+    let mut read = ReadOptions { columns: Some(features.to_vec()), ..ReadOptions::default() };
+    if let Some((name, classes)) = target {
+        read.also.push(name.to_string());
+        let asked = if classes.is_some() { &mut read.categorical } else { &mut read.numeric };
+        asked.push(name.to_string());
+    }
+    let frame = read_frame(&[path], &read)?;
+    let found = target.filter(|(name, _)| frame.column(name).is_ok());
+    let values = match found {
+        Some((name, Some(classes))) => Some(target::read_known(&frame, name, classes)?),
+        Some((name, None)) => Some(target::read(&frame, name, Task::Regress)?),
+        None => None,
+    };
+    // The target may be a feature as well.
+    let not_a_feature = found.map(|(name, _)| name.to_string()).filter(|name| !features.contains(name));
+    dataset(&frame, path, not_a_feature.as_ref(), values)
+}
+
+fn dataset(
+    frame: &Frame,
+    path: &Path,
+    not_a_feature: Option<&String>,
+    target: Option<Target>,
+) -> Result<Dataset, DataError> {
+    let features: Vec<_> = frame.columns().iter().filter(|column| Some(&column.name) != not_a_feature).collect();
+    let mut values = vec![0.0; frame.rows() * features.len()];
+    for (position, column) in features.iter().enumerate() {
+        let numbers = column.numbers(frame)?;
+        for (row, &number) in numbers.iter().enumerate() {
+            values[row * features.len() + position] = single(number, frame, row, &column.name)?;
+        }
+    }
+    Ok(Dataset {
+        features: Matrix::new(frame.rows(), features.len(), Values::Floats(values)),
+        feature_names: features.iter().map(|column| column.name.clone()).collect(),
+        target,
+        image: None,
+        source: path.display().to_string(),
+    })
+}
+
+/// A number that has to be there, as an `f32`.
+pub(crate) fn single(number: f64, frame: &Frame, row: usize, name: &str) -> Result<f32, DataError> {
+    let (place, column) = (|| frame.place(row), || name.to_string());
+    if number.is_nan() {
+        return Err(TableError::EmptyCell { place: place(), column: column() }.into());
+    }
+    let single = number as f32;
+    if single.is_infinite() {
+        let text = format!("{number:e}");
+        return Err(TableError::Overflow { place: place(), column: column(), text }.into());
+    }
+    Ok(single)
+}
+
+impl crate::Column {
+    /// The numbers of a column that has to hold numbers.
+    pub(crate) fn numbers(&self, frame: &Frame) -> Result<&[f64], DataError> {
+        match &self.cells {
+            Cells::Numbers(numbers) => Ok(numbers),
+            Cells::Texts(texts) => {
+                let number = |text: &str| text.parse::<f64>().is_ok();
+                let row = (0..texts.len()).find(|&row| texts.get(row).is_some_and(|text| !number(text))).unwrap_or(0);
+                let text = texts.get(row).unwrap_or_default().to_string();
+                Err(TableError::NotANumber { place: frame.place(row), column: self.name.clone(), text }.into())
+            }
+            Cells::Times(_) => Err(TableError::OtherKind {
+                file: frame.place(0).file,
+                column: self.name.clone(),
+                expected: "numbers",
+                found: self.cells.what(),
+            }
+            .into()),
+        }
+    }
 }

@@ -4,7 +4,7 @@ mod common;
 
 use std::{fs, path::Path};
 
-use chainrule_data::{DataError, Target, Values, read_idx, read_idx_folder};
+use chainrule_data::{DataError, TableError, Target, Values, read_idx, read_idx_folder};
 use common::{gzip, write};
 use proptest::prelude::*;
 use tempfile::tempdir;
@@ -99,16 +99,16 @@ fn refuses_damaged_gzip() {
     let dir = tempdir().unwrap();
     let whole = gzip(&idx(8, &[4096], &(0..4096).map(|i| (i * i / 7) as u8).collect::<Vec<_>>()));
     let half = write(dir.path(), "half.gz", &whole[..whole.len() / 2]);
-    assert_error!(read_idx(&half), half, DataError::CorruptGzip { .. }, "damaged");
+    assert_error!(read_idx(&half), half, DataError::CorruptPacking { .. }, "damaged");
     let mut wrong_sum = whole.clone();
     let at = wrong_sum.len() - 6;
     wrong_sum[at] ^= 1;
     let path = write(dir.path(), "sum.gz", &wrong_sum);
-    assert_error!(read_idx(&path), path, DataError::CorruptGzip { .. }, "download it again");
+    assert_error!(read_idx(&path), path, DataError::CorruptPacking { .. }, "download it again");
     let path = write(dir.path(), "tail.gz", &[whole.as_slice(), b"more"].concat());
-    assert_error!(read_idx(&path), path, DataError::CorruptGzip { .. }, "damaged");
+    assert_error!(read_idx(&path), path, DataError::CorruptPacking { .. }, "damaged");
     let path = write(dir.path(), "header.gz", &whole[..2]);
-    assert_error!(read_idx(&path), path, DataError::CorruptGzip { .. }, "damaged");
+    assert_error!(read_idx(&path), path, DataError::CorruptPacking { .. }, "damaged");
 }
 
 #[test]
@@ -190,7 +190,12 @@ fn refuses_images_and_labels_that_do_not_belong_together() {
         "0.5"
     );
     let many: Vec<u8> = (0..65_537i32).flat_map(i32::to_be_bytes).collect();
-    assert_error!(read(&[65_537, 1, 1], 0x0c, &[65_537], &many), label_file, DataError::TooManyClasses { .. }, "65536");
+    assert_error!(
+        read(&[65_537, 1, 1], 0x0c, &[65_537], &many),
+        label_file,
+        DataError::Table(TableError::TooManyClasses { .. }),
+        "65536"
+    );
     assert!(read(&[65_536, 1, 1], 0x0c, &[65_536], &many[4..]).is_ok());
 }
 

@@ -3,10 +3,14 @@
 //! The generator and the way its numbers are used are both fixed here, so that a seed gives the same rows on every
 //! machine and with every later version of the libraries.
 
+mod folds;
+
 use std::collections::BTreeMap;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+pub use folds::{folds, hold_out_groups, hold_out_latest};
 
 /// The stream of random numbers used by [`hold_out`]; epochs use the ones after it.
 const SPLIT_STREAM: u64 = 0;

@@ -1,0 +1,172 @@
+//! Reading files of any supported format, whole or by chunks.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{Frame, delimited::Delimited, json::JsonLines, npy};
+use crate::{DataError, TableError, source::Source};
+
+/// How a table is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Text with a delimiter between cells: CSV, TSV and the like.
+    Delimited,
+    /// One JSON object a line.
+    JsonLines,
+    /// One NumPy array.
+    Npy,
+    /// Several NumPy arrays.
+    Npz,
+    /// Parquet.
+    Parquet,
+    /// Arrow IPC, as a file or as a stream.
+    Arrow,
+}
+
+/// How to read a table; what is not given is seen from the file.
+#[derive(Clone, Debug, Default)]
+pub struct ReadOptions {
+    /// How the file is written.
+    pub format: Option<Format>,
+    /// What stands between cells.
+    pub delimiter: Option<u8>,
+    /// What stands around a cell that has a delimiter in it, `"` unless given.
+    pub quote: Option<u8>,
+    /// Whether the first row names the columns.
+    pub header: Option<bool>,
+    /// Whether numbers have a decimal comma.
+    pub decimal_comma: Option<bool>,
+    /// The columns to read, in this order; all of them unless given.
+    pub columns: Option<Vec<String>>,
+    /// Columns to read besides `columns` where the file has them.
+    pub also: Vec<String>,
+    /// Columns whose cells are texts, whatever they look like.
+    pub categorical: Vec<String>,
+    /// Columns whose cells are numbers; text among them is an error.
+    pub numeric: Vec<String>,
+    /// Columns to leave out.
+    pub drop: Vec<String>,
+}
+
+/// The rows of one or several files, some at a time.
+///
+/// How many rows come at a time follows from the bytes that they take. What a column holds is decided from the first
+/// chunk of each file: by all its rows, for formats that do not say. A later cell that is something else is an error.
+pub struct Chunks {
+    files: std::vec::IntoIter<PathBuf>,
+    options: ReadOptions,
+    current: Option<Batches>,
+}
+
+/// The chunks of one file.
+pub(super) type Batches = Box<dyn Iterator<Item = Result<Frame, DataError>> + Send>;
+
+impl Iterator for Chunks {
+    type Item = Result<Frame, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(batches) = &mut self.current {
+                match batches.next() {
+                    Some(Ok(frame)) => return Some(Ok(frame)),
+                    Some(Err(error)) => {
+                        self.stop();
+                        return Some(Err(error));
+                    }
+                    None => self.current = None,
+                }
+            }
+            match open(&self.files.next()?, &self.options) {
+                Ok(batches) => self.current = Some(batches),
+                Err(error) => {
+                    self.stop();
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+}
+
+impl Chunks {
+    fn stop(&mut self) {
+        self.current = None;
+        self.files = Vec::new().into_iter();
+    }
+}
+
+/// Reads files as one table, some rows at a time. A path may be a pattern such as `sales-*.csv`, whose files are read
+/// in the order of their names; `-` is standard input.
+///
+/// # Errors
+///
+/// If a pattern matches nothing. The chunks themselves may be errors too; none comes after the first.
+pub fn read_chunks<P: AsRef<Path>>(paths: &[P], options: &ReadOptions) -> Result<Chunks, DataError> {
+    let mut files = Vec::new();
+    for path in paths {
+        let path = path.as_ref();
+        match path.to_str() {
+            Some(pattern) if pattern.contains(['*', '?', '[']) && !path.exists() => {
+                let none = || TableError::NoMatch { pattern: pattern.to_string() };
+                let mut matches: Vec<PathBuf> = glob::glob(pattern).map_err(|_| none())?.flatten().collect();
+                if matches.is_empty() {
+                    return Err(none().into());
+                }
+                matches.sort();
+                files.extend(matches);
+            }
+            _ => files.push(path.to_path_buf()),
+        }
+    }
+    Ok(Chunks { files: files.into_iter(), options: options.clone(), current: None })
+}
+
+/// Reads files as one table; see [`read_chunks`].
+///
+/// # Errors
+///
+/// If a file cannot be read or is damaged, if its rows are not those of one table, or if it has no row.
+pub fn read_frame<P: AsRef<Path>>(paths: &[P], options: &ReadOptions) -> Result<Frame, DataError> {
+    let mut all = Frame::default();
+    for chunk in read_chunks(paths, options)? {
+        all.append(chunk?)?;
+    }
+    Ok(all)
+}
+
+fn open(path: &Path, options: &ReadOptions) -> Result<Batches, DataError> {
+    let file: Arc<Path> = path.into();
+    let mut source = Source::open(path)?;
+    let start = source.peek(path, 8)?;
+    match options.format.unwrap_or_else(|| format(path, &start)) {
+        Format::Delimited => Ok(Box::new(Delimited::open(file, source, options)?)),
+        Format::JsonLines => Ok(Box::new(JsonLines::open(file, source, options)?)),
+        Format::Npy => npy::open(file, source, options),
+        Format::Npz => npy::open_archive(file, source, options),
+        #[cfg(feature = "parquet")]
+        Format::Parquet => super::columnar::open_parquet(file, source, options),
+        #[cfg(feature = "parquet")]
+        Format::Arrow => super::columnar::open_ipc(file, source, options),
+        #[cfg(not(feature = "parquet"))]
+        Format::Parquet => Err(TableError::NotBuilt { file: path.into(), format: "Parquet" }.into()),
+        #[cfg(not(feature = "parquet"))]
+        Format::Arrow => Err(TableError::NotBuilt { file: path.into(), format: "Arrow" }.into()),
+    }
+}
+
+/// The format of a file, from its first bytes where they tell, and from its name otherwise.
+fn format(path: &Path, start: &[u8]) -> Format {
+    let name = path.to_string_lossy().to_ascii_lowercase();
+    let name = name.trim_end_matches(".gz").trim_end_matches(".zst");
+    match start {
+        [b'P', b'A', b'R', b'1', ..] => Format::Parquet,
+        [b'A', b'R', b'R', b'O', b'W', b'1', ..] | [0xff, 0xff, 0xff, 0xff, ..] => Format::Arrow,
+        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Format::Npy,
+        [b'P', b'K', 3, 4, ..] => Format::Npz,
+        _ if [".jsonl", ".ndjson", ".json"].iter().any(|ending| name.ends_with(ending)) => Format::JsonLines,
+        // No header begins like that.
+        [b'{', b'"', ..] => Format::JsonLines,
+        _ => Format::Delimited,
+    }
+}
