@@ -248,6 +248,7 @@ impl MlpBuilder {
                 target: "target".to_owned(),
                 features: Vec::new(),
                 image: None,
+                encoder: None,
                 scaling: self.scaling,
                 recipe: self.recipe,
             },

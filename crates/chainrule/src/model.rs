@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::loss::Loss;
 use crate::network::{LayerNodes, Network};
 use crate::recipe::Recipe;
-use chainrule_data::{Dataset, Scaling, Target};
+use chainrule_data::{Dataset, Encoder, Scaling, Target};
 use chainrule_engine::{Expr, Graph};
 use chainrule_kernels::Block;
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,8 @@ pub struct Model {
     pub features: Vec<String>,
     /// Height and width, if the inputs are images.
     pub image: Option<(usize, usize)>,
+    /// How columns of a table become the inputs, if they do not as they are.
+    pub encoder: Option<Encoder>,
     /// What is done to the inputs first.
     pub scaling: Scaling,
     /// How it was trained.

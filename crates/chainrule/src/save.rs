@@ -9,7 +9,7 @@ use crate::loss::Loss;
 use crate::model::{Model, Task};
 use crate::network::Network;
 use crate::recipe::Recipe;
-use chainrule_data::Scaling;
+use chainrule_data::{Encoder, Scaling};
 use chainrule_kernels::Block;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,8 @@ struct Description {
     features: Vec<String>,
     #[serde(default)]
     image: Option<(usize, usize)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    encoder: Option<Encoder>,
     scaling: Scaling,
     #[serde(default)]
     recipe: Recipe,
@@ -71,6 +73,7 @@ impl Model {
             target: self.target.clone(),
             features: self.features.clone(),
             image: self.image,
+            encoder: self.encoder.clone(),
             scaling: self.scaling.clone(),
             recipe: self.recipe.clone(),
             training: match training {
@@ -160,8 +163,9 @@ impl Model {
         description.check()?;
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| format!("it is damaged ({e})"))?;
         let parameters = read_parameters(&description.network, &tensors)?;
-        let Description { network, loss, task, target, features, image, scaling, recipe, training, .. } = description;
-        let model = Self { network, loss, task, target, features, image, scaling, recipe, parameters };
+        let Description { network, loss, task, target, features, image, encoder, scaling, recipe, training, .. } =
+            description;
+        let model = Self { network, loss, task, target, features, image, encoder, scaling, recipe, parameters };
         Ok((model, training, tensors))
     }
 
@@ -172,6 +176,7 @@ impl Model {
             ("loss", self.loss == other.loss),
             ("task", self.task == other.task && self.target == other.target),
             ("features", self.features == other.features && self.image == other.image),
+            ("encoding of the columns", self.encoder == other.encoder),
             ("scaling", self.scaling == other.scaling),
         ];
         let mut found: Vec<String> =
@@ -200,6 +205,9 @@ impl Description {
     fn check(&self) -> Result<(), String> {
         self.network.check().map_err(|problem| format!("its network cannot be built: {problem}"))?;
         let (inputs, outputs) = (self.network.inputs, self.network.outputs());
+        if self.encoder.as_ref().is_some_and(|encoder| encoder.feature_names() != self.features) {
+            return Err("its columns do not become the features that it names".to_owned());
+        }
         if !scaling_fits(&self.scaling, inputs) {
             return Err(format!("its scaling is not finite or not for {inputs} inputs"));
         }

@@ -10,7 +10,7 @@ use crate::network::Network;
 use crate::optim::Optimizer;
 use crate::recipe::Recipe;
 use crate::schedule::Schedule;
-use chainrule_data::{Dataset, Scaling, Target};
+use chainrule_data::{Dataset, Encoder, Scaling, Target};
 
 named_enum! {
     /// What is done to the inputs before the first layer, fitted on the training part.
@@ -36,6 +36,8 @@ pub struct Setup {
     pub output_activation: Option<Activation>,
     /// The loss.
     pub loss: Option<Loss>,
+    /// How the columns of a table became features, if they did. They have their scales then.
+    pub encoder: Option<Encoder>,
     /// The scaling of the inputs.
     pub scaling: Option<ScalingChoice>,
     /// The optimiser.
@@ -98,11 +100,17 @@ impl Setup {
             target: name,
             features: if data.image.is_some() { Vec::new() } else { data.feature_names.clone() },
             image: data.image.map(|size| (size.height, size.width)),
+            encoder: self.encoder.clone(),
             scaling: self.scaling(data, &train),
             recipe,
         };
         model.check_fits(data)?;
         Ok(Model { parameters: model.network.initialize(model.recipe.init, model.recipe.seed), ..model })
+    }
+
+    /// The share of the rows that is held out to choose the best epoch: what is asked for, or a tenth.
+    pub fn validation_share(&self) -> f64 {
+        self.validation.unwrap_or(0.1)
     }
 
     fn network(&self, data: &Dataset, target: &Target) -> Result<Network, Error> {
@@ -125,7 +133,7 @@ impl Setup {
         let batch_size = wanted.min(data.len().max(1));
         let steps = data.len().div_ceil(batch_size.max(1)).max(1);
         let epochs = self.epochs.unwrap_or(if is_image { 10 } else { STEPS_WANTED.div_ceil(steps).clamp(10, 300) });
-        let validation = self.validation.unwrap_or(0.1);
+        let validation = self.validation_share();
         let usual_schedule = if self.optimizer.is_none() { Schedule::OneCycle } else { Schedule::Constant };
         // The rate of a one-cycle is its peak, which may be higher than a constant rate.
         let usual_rate = if self.optimizer.is_none() { 0.003 } else { optimizer.usual_rate() };
@@ -153,6 +161,7 @@ impl Setup {
         match self.scaling.unwrap_or(ScalingChoice::Standard) {
             ScalingChoice::None => Scaling::None,
             ScalingChoice::Pixels => Scaling::pixels(),
+            ScalingChoice::Standard if self.encoder.is_some() => Scaling::None,
             ScalingChoice::Standard if data.image.is_some() => Scaling::fit_uniform(&data.features, train),
             ScalingChoice::Standard => Scaling::fit_columns(&data.features, train),
         }

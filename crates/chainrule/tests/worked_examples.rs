@@ -14,6 +14,7 @@ fn model(sizes: &[usize], hidden: Activation, output: Activation, loss: Loss, ta
         target: "y".to_owned(),
         features: Vec::new(),
         image: None,
+        encoder: None,
         scaling: Scaling::None,
         recipe: Recipe::default(),
         parameters: Default::default(),

@@ -135,6 +135,15 @@ pub(crate) struct TrainArgs {
     /// The column of a table that is to be predicted
     #[arg(long, value_name = "COLUMN")]
     pub(crate) target: Option<String>,
+    /// Columns that hold categories, whatever they look like
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub(crate) categorical: Vec<String>,
+    /// Columns that hold numbers; text in them is an error
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub(crate) numeric: Vec<String>,
+    /// Columns to leave out
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub(crate) drop: Vec<String>,
     /// Whether the target is a class or a value [default: from the data]
     #[arg(long, value_name = "TASK", value_parser = ["classify", "regress"])]
     pub(crate) task: Option<String>,

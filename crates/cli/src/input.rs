@@ -2,8 +2,9 @@
 
 use crate::Usage;
 use crate::args::ModelAndData;
+use crate::output::count;
 use anyhow::{Result, bail};
-use chainrule::data::{Dataset, IdxFolder, read_idx_folder, read_table_with_columns};
+use chainrule::data::{Dataset, IdxFolder, KnownSamples, read_idx_folder, read_known, read_table_with_columns};
 use chainrule::{Model, Task};
 use std::path::Path;
 
@@ -19,7 +20,8 @@ pub(crate) fn keep_inputs(out: &Path, inputs: &[&Path]) -> Result<()> {
 /// The model, and the data prepared for it; the target of a table is read only if it is wanted.
 pub(crate) fn model_and_data(args: &ModelAndData, with_target: bool) -> Result<(Model, Dataset)> {
     let model = Model::load(&args.model)?;
-    if !args.data.exists() {
+    let is_pattern = args.data.to_str().is_some_and(|path| path == "-" || path.contains(['*', '?', '[']));
+    if !args.data.exists() && !is_pattern {
         bail!("there is no {}; check the path", args.data.display());
     }
     let data = if args.data.is_dir() {
@@ -37,7 +39,25 @@ pub(crate) fn model_and_data(args: &ModelAndData, with_target: bool) -> Result<(
             Task::Value { .. } => None,
         };
         let target = with_target.then_some((model.target.as_str(), classes));
-        read_table_with_columns(&args.data, &model.features, target)?
+        match &model.encoder {
+            Some(encoder) => known(read_known(&[&args.data], encoder, target)?),
+            None => read_table_with_columns(&args.data, &model.features, target)?,
+        }
     };
     Ok((model, data))
+}
+
+/// Says what is out of the ordinary in a table, where it does not disturb the output.
+fn known(samples: KnownSamples) -> Dataset {
+    for (column, rows) in &samples.unknown {
+        anstream::eprintln!("note: {column}: {} that training did not know", rows_with(*rows, "a value"));
+    }
+    for (column, rows) in &samples.missing {
+        anstream::eprintln!("note: {column}: {}", rows_with(*rows, "no value"));
+    }
+    samples.data
+}
+
+fn rows_with(rows: usize, what: &str) -> String {
+    format!("{} {} {what}", count(rows), if rows == 1 { "row has" } else { "rows have" })
 }

@@ -38,6 +38,7 @@ fn described(args: &SummaryArgs) -> Result<Model> {
         target: String::new(),
         features: Vec::new(),
         image: None,
+        encoder: None,
         scaling: chainrule::data::Scaling::None,
         recipe,
         parameters: Default::default(),

@@ -6,7 +6,9 @@ use crate::evaluate::scores;
 use crate::input::keep_inputs;
 use crate::output::{DIM, HEADING, RESULT, bytes, count, number, percent};
 use anyhow::{Result, bail};
-use chainrule::data::{Dataset, IdxFolder, TableOptions, Task as TableTask, hold_out, read_idx_folder, read_table};
+use chainrule::data::{
+    Dataset, Encoder, IdxFolder, LevelOptions, ReadOptions, SampleOptions, Samples, Task as TableTask, read_idx_folder,
+};
 use chainrule::{
     Checkpoints, Control, Ending, EpochReport, Error, Evaluation, Model, Observer, Outcome, Setup, StepReport, Summary,
 };
@@ -22,15 +24,15 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     let begin = Instant::now();
     keep_inputs(&args.out, &[&args.data])?;
     chainrule::check_writable(&args.out)?;
-    let (train, test) = read(args)?;
-    let mut model = setup(args).build(&train)?;
+    let Input { train, test, encoder, notes } = read(args)?;
+    let mut model = Setup { encoder, ..setup(args) }.build(&train)?;
     if let Some(target) = &args.target {
         model.target.clone_from(target);
     }
     if args.show_plan {
         return show_plan(&model);
     }
-    announce(args, &model, &train, test.as_ref())?;
+    announce(args, &model, &train, test.as_ref(), &notes)?;
     let interrupted = listen_for_interrupt()?;
     let mut watcher = Watcher::new(args.json, interrupted);
     let checkpoints = args.checkpoint.as_ref().map(|folder| Checkpoints {
@@ -55,6 +57,7 @@ fn setup(args: &TrainArgs) -> Setup {
         activation: args.activation,
         output_activation: args.output_activation,
         loss: args.loss,
+        encoder: None,
         scaling: args.scaling,
         optimizer: args.optimizer,
         learning_rate: args.lr,
@@ -72,39 +75,81 @@ fn setup(args: &TrainArgs) -> Setup {
     }
 }
 
-/// Training and test data.
-fn read(args: &TrainArgs) -> Result<(Dataset, Option<Dataset>)> {
-    if args.data.is_dir() {
-        let given =
-            [("--target", args.target.is_some()), ("--task", args.task.is_some()), ("--test", args.test.is_some())];
-        if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
-            bail!(Usage(format!("{option} is for tables, and {} is a folder", args.data.display())));
-        }
-        let IdxFolder { train, test } = read_idx_folder(&args.data)?;
-        return Ok((train, test));
+/// What there is to train and test on.
+struct Input {
+    train: Dataset,
+    test: Option<Dataset>,
+    /// How the columns of a table became features.
+    encoder: Option<Encoder>,
+    /// What is to be said of the data.
+    notes: Vec<String>,
+}
+
+fn read(args: &TrainArgs) -> Result<Input> {
+    if !args.data.is_dir() {
+        return read_table(args);
     }
-    let task = match args.task.as_deref() {
-        Some("classify") => TableTask::Classify,
-        Some(_) => TableTask::Regress,
-        None => TableTask::Auto,
-    };
-    if args.target.is_none() && args.data.exists() {
+    let given = [
+        ("--target", args.target.is_some()),
+        ("--task", args.task.is_some()),
+        ("--test", args.test.is_some()),
+        ("--categorical", !args.categorical.is_empty()),
+        ("--numeric", !args.numeric.is_empty()),
+        ("--drop", !args.drop.is_empty()),
+    ];
+    if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
+        bail!(Usage(format!("{option} is for tables, and {} is a folder", args.data.display())));
+    }
+    let IdxFolder { train, test } = read_idx_folder(&args.data)?;
+    Ok(Input { train, test, encoder: None, notes: Vec::new() })
+}
+
+fn read_table(args: &TrainArgs) -> Result<Input> {
+    let Some(target) = &args.target else {
+        if !args.data.exists() {
+            bail!("there is no {}; check the path", args.data.display());
+        }
         bail!(Usage(format!(
             "{} is a table: say which column is to be predicted, as in --target price",
             args.data.display()
         )));
+    };
+    let (test, validation) = (args.test.unwrap_or(0.2), setup(args).validation_share());
+    for (name, share) in [("test", test), ("validation", validation)] {
+        if !(0.0..1.0).contains(&share) {
+            bail!(Usage(format!("the {name} share must be at least 0 and below 1, not {share}")));
+        }
     }
-    let test = args.test.unwrap_or(0.2);
-    if !(0.0..1.0).contains(&test) {
-        bail!(Usage(format!("the test share must be at least 0 and below 1, not {test}")));
+    if args.scaling.is_some() {
+        bail!(Usage("--scaling is for images: a column of a table gets the scale that fits what it holds".to_owned()));
     }
-    let all = read_table(&args.data, &TableOptions { target: args.target.clone(), task })?;
-    let (kept, held_out) = hold_out(all.len(), all.labels(), test, args.seed);
-    let test = if held_out.is_empty() { None } else { Some(all.select(&held_out)) };
-    Ok((all.select(&kept), test))
+    let options = SampleOptions {
+        target: target.clone(),
+        task: match args.task.as_deref() {
+            Some("classify") => TableTask::Classify,
+            Some(_) => TableTask::Regress,
+            None => TableTask::Auto,
+        },
+        read: ReadOptions {
+            categorical: args.categorical.clone(),
+            numeric: args.numeric.clone(),
+            drop: args.drop.clone(),
+            ..ReadOptions::default()
+        },
+        levels: LevelOptions::default(),
+        test,
+        validation,
+        seed: args.seed,
+    };
+    let Samples { kinds, encoder, train, test, without_target } = options.read(&[&args.data])?;
+    let mut notes = vec![kinds.to_string()];
+    if without_target > 0 {
+        notes.push(format!("note: {} rows have no {target} and are left out\n", count(without_target)));
+    }
+    Ok(Input { train, test, encoder: Some(encoder), notes })
 }
 
-fn announce(args: &TrainArgs, model: &Model, train: &Dataset, test: Option<&Dataset>) -> Result<()> {
+fn announce(args: &TrainArgs, model: &Model, train: &Dataset, test: Option<&Dataset>, notes: &[String]) -> Result<()> {
     let summary = Summary::new(model)?;
     let held_out = model.recipe.split(train).1.len();
     let r = &model.recipe;
@@ -116,6 +161,9 @@ fn announce(args: &TrainArgs, model: &Model, train: &Dataset, test: Option<&Data
         });
         anstream::println!("{event}");
         return Ok(());
+    }
+    for note in notes {
+        anstream::println!("{note}");
     }
     anstream::println!(
         "{HEADING}{}{HEADING:#}  {} samples to train, {} to validate, {} to test",

@@ -237,12 +237,13 @@ fn a_label_that_training_did_not_know_is_an_error() {
 fn damaged_tables_are_named_with_line_and_column() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("t.csv");
+    let one_text = format!("a,price\n{}x,3\n", "1,2\n2,3\n".repeat(20));
     let cases: &[(&[u8], &str)] = &[
         (b"", "empty"),
         (b"a,price\n", "t.csv"),
         (b"a,price\n1,2\n1,2,3\n", "line 3"),
-        (b"a,price\n1,2\nx,3\n", "x"),
-        (b"a,price\n1,2\nNaN,3\n", "NaN"),
+        (one_text.as_bytes(), "line 42"),
+        (b"a,price\n,2\nNA,3\n?,4\n", "--drop a"),
         (b"a,price\n1,2\ninf,3\n", "inf"),
         (b"a,a,price\n1,2,3\n", "a"),
         (b"a,prise\n1,2\n", "prise"),
@@ -256,6 +257,76 @@ fn damaged_tables_are_named_with_line_and_column() {
             .code(1)
             .stderr(contains(*message).and(contains("t.csv")).and(contains("panicked").not()));
     }
+}
+
+/// People, some without an age, and who of them was on board in the end.
+fn people(folder: &Path) -> PathBuf {
+    let path = folder.join("people.csv");
+    let mut text = "name,age,sex,fare,ship,stayed\n".to_owned();
+    for i in 0..300 {
+        let (age, sex) = (20 + i * 37 % 50, ["male", "female", ""][i % 3]);
+        let age = if i % 7 == 0 { String::new() } else { age.to_string() };
+        let stayed = match i % 11 {
+            10 => "",
+            _ if (i % 3 == 1) ^ (i % 13 == 0) => "yes",
+            _ => "no",
+        };
+        text.push_str(&format!("person {i},{age},{sex},{},Titania,{stayed}\n", 5 + i * i % 90));
+    }
+    fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn a_table_with_categories_and_gaps_is_learned_from_and_predicted() {
+    let folder = TempDir::new().unwrap();
+    people(folder.path());
+    let train = ["train", "people.csv", "--target", "stayed", "--epochs", "40"];
+    chainrule(&folder).args(train).assert().success().stdout(
+        contains("name    id                    ")
+            .and(contains("left out"))
+            .and(contains("ship    constant"))
+            .and(contains("note: 27 rows have no stayed and are left out")),
+    );
+    let evaluated = chainrule(&folder).args(["evaluate", "model.safetensors", "people.csv", "--json"]).assert();
+    // Rows without a target cannot be evaluated, and are named.
+    evaluated.code(1).stderr(contains("line 12").and(contains("stayed")));
+
+    // Other columns in another order, a value that was never seen, and gaps.
+    fs::write(folder.path().join("new.csv"), "fare,sex,age,note\n10,female,30,x\n,alien,,y\n").unwrap();
+    let predicted = chainrule(&folder).args(["predict", "model.safetensors", "new.csv"]).assert().success();
+    let predicted = predicted.stderr(
+        contains("note: sex: 1 row has a value that training did not know")
+            .and(contains("note: age: 1 row has no value")),
+    );
+    let text = String::from_utf8(predicted.get_output().stdout.clone()).unwrap();
+    assert_eq!(text.lines().count(), 3, "{text}");
+    assert!(text.lines().nth(1).unwrap().starts_with("0,yes,"), "{text}");
+    let mut piped = chainrule(&folder);
+    let piped = piped.args(["predict", "model.safetensors", "-"]).write_stdin("age,sex,fare\n30,female,10\n");
+    let piped = piped.assert().success();
+    assert!(String::from_utf8_lossy(&piped.get_output().stdout).contains("0,yes,"));
+
+    fs::write(folder.path().join("less.csv"), "sex,age\nfemale,30\n").unwrap();
+    let less = chainrule(&folder).args(["predict", "model.safetensors", "less.csv"]).assert();
+    less.code(1).stderr(contains("no column \"fare\""));
+    let scaling = chainrule(&folder).args(train).args(["--scaling", "none"]).assert();
+    scaling.code(2).stderr(contains("--scaling is for images"));
+}
+
+#[test]
+fn a_column_is_what_it_is_said_to_be() {
+    let folder = TempDir::new().unwrap();
+    people(folder.path());
+    let train = ["train", "people.csv", "--target", "stayed", "--epochs", "1"];
+    let options = ["--categorical", "age", "--drop", "fare,name"];
+    chainrule(&folder)
+        .args(train)
+        .args(options)
+        .assert()
+        .success()
+        .stdout(contains("age     category").and(contains("fare").not()).and(contains("name ").not()));
+    chainrule(&folder).args(train).args(["--drop", "fair"]).assert().code(1).stderr(contains("fare"));
 }
 
 #[test]

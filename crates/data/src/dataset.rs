@@ -20,10 +20,7 @@ pub struct Dataset {
 impl Dataset {
     /// The class of every sample, if the target is a class.
     pub fn labels(&self) -> Option<&[u32]> {
-        match &self.target {
-            Some(Target::Classes { labels, .. }) => Some(labels),
-            _ => None,
-        }
+        self.target.as_ref().and_then(Target::labels)
     }
 
     /// The samples at `rows`, in that order, as a dataset of their own.
@@ -32,16 +29,7 @@ impl Dataset {
     /// If a row is not there.
     #[must_use]
     pub fn select(&self, rows: &[u32]) -> Self {
-        let target = self.target.as_ref().map(|target| match target {
-            Target::Classes { labels, names } => {
-                let labels = rows.iter().map(|&row| labels[row as usize]).collect();
-                Target::Classes { labels, names: names.clone() }
-            }
-            Target::Values { values, name } => {
-                let values = rows.iter().map(|&row| values[row as usize]).collect();
-                Target::Values { values, name: name.clone() }
-            }
-        });
+        let target = self.target.as_ref().map(|target| target.select(rows));
         Self {
             features: self.features.select(rows),
             feature_names: self.feature_names.clone(),
@@ -93,4 +81,32 @@ pub enum Target {
         /// The name of the number.
         name: String,
     },
+}
+
+impl Target {
+    /// The class of every sample, if it is a class.
+    pub fn labels(&self) -> Option<&[u32]> {
+        match self {
+            Target::Classes { labels, .. } => Some(labels),
+            Target::Values { .. } => None,
+        }
+    }
+
+    /// The targets of `rows`, in that order.
+    ///
+    /// # Panics
+    /// If a row is not there.
+    #[must_use]
+    pub fn select(&self, rows: &[u32]) -> Self {
+        match self {
+            Target::Classes { labels, names } => {
+                let labels = rows.iter().map(|&row| labels[row as usize]).collect();
+                Target::Classes { labels, names: names.clone() }
+            }
+            Target::Values { values, name } => {
+                let values = rows.iter().map(|&row| values[row as usize]).collect();
+                Target::Values { values, name: name.clone() }
+            }
+        }
+    }
 }

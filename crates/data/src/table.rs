@@ -50,12 +50,8 @@ pub fn read_table(path: &Path, options: &TableOptions) -> Result<Dataset, DataEr
             Task::Regress => read.numeric.push(target.clone()),
         }
     }
-    let frame = read_frame(&[path], &read).map_err(|error| match error {
-        DataError::Table(TableError::Mixed { place, column, text }) if options.target.as_ref() == Some(&column) => {
-            TableError::MixedTarget { place, column, text }.into()
-        }
-        other => other,
-    })?;
+    let target_name = options.target.as_deref().unwrap_or_default();
+    let frame = read_frame(&[path], &read).map_err(|error| mixed_target(error, target_name))?;
     let Some(name) = &options.target else { return dataset(&frame, path, None, None) };
     frame.column(name)?;
     if frame.columns().len() == 1 {
@@ -99,6 +95,16 @@ pub fn read_table_with_columns(
     // The target may be a feature as well.
     let not_a_feature = found.map(|(name, _)| name.to_string()).filter(|name| !features.contains(name));
     dataset(&frame, path, not_a_feature.as_ref(), values)
+}
+
+/// The error for a text among numbers, if it is in the target: there, the cure is another.
+pub(crate) fn mixed_target(error: DataError, target: &str) -> DataError {
+    match error {
+        DataError::Table(TableError::Mixed { place, column, text }) if column == target => {
+            TableError::MixedTarget { place, column, text }.into()
+        }
+        other => other,
+    }
 }
 
 fn dataset(

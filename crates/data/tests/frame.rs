@@ -292,6 +292,8 @@ fn reads_archives_of_arrays() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn texts_are_those_of_the_csv_crate(content in "([ab,\"\n é]|\"\"|\r\n|\",|,\"){0,60}") {
         let text = format!("p,q\n{content}\n");
@@ -315,7 +317,9 @@ proptest! {
         } else {
             let open = records.last().is_some_and(|record| record[record.len() - 1].ends_with('\n'));
             let even = rows.iter().all(|row| row.len() == 2);
-            prop_assert!(!even || rows.is_empty() || open, "{:?} {:?}", text, found);
+            // So is a line of nothing but quotes, which the crate does not tell from a blank one.
+            let lone = records.iter().any(|record| record.len() == 1);
+            prop_assert!(!even || rows.is_empty() || open || lone, "{:?} {:?}", text, found);
         }
     }
 

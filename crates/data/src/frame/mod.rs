@@ -114,6 +114,16 @@ impl Cells {
         }
     }
 
+    /// The cells of these rows.
+    fn select(&self, rows: &[u32]) -> Cells {
+        let pick = |values: &[f64]| rows.iter().map(|&row| values[row as usize]).collect();
+        match self {
+            Cells::Numbers(values) => Cells::Numbers(pick(values)),
+            Cells::Times(values) => Cells::Times(pick(values)),
+            Cells::Texts(texts) => Cells::Texts(rows.iter().map(|&row| texts.get(row as usize)).collect()),
+        }
+    }
+
     /// As many missing cells of the same type as `like` has.
     fn missing_like(like: &Cells, count: usize) -> Cells {
         match like {
@@ -183,6 +193,29 @@ impl Frame {
             Some(origin) => origin.place(row),
             None => Place { file: "memory".into(), position: Position::Row(row as u64 + 1) },
         }
+    }
+
+    /// The rows at these positions, in ascending order, as a table of their own.
+    ///
+    /// # Panics
+    ///
+    /// If a row is not there.
+    #[must_use]
+    pub fn select(&self, rows: &[u32]) -> Self {
+        let columns =
+            self.columns.iter().map(|column| Column { name: column.name.clone(), cells: column.cells.select(rows) });
+        // Rows that followed each other still do.
+        let mut origins = Vec::new();
+        for (row, &from) in rows.iter().enumerate() {
+            if row == 0
+                || rows[row - 1] + 1 != from
+                || self.origins.binary_search_by_key(&(from as usize), |origin| origin.row).is_ok()
+            {
+                let Place { file, position } = self.place(from as usize);
+                origins.push(Origin { row, file: file.into(), first: position });
+            }
+        }
+        Frame::with_origins(columns.collect(), origins)
     }
 
     /// Adds the rows of another table with the same columns.

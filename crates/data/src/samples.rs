@@ -1,0 +1,143 @@
+//! From a table to samples for training: rows held out, kinds found, columns encoded.
+
+use std::path::Path;
+
+use crate::{
+    DataError, Dataset, Encoder, Frame, Kinds, LevelOptions, Matrix, ReadOptions, TableError, Target, Task, hold_out,
+    read_frame, table::mixed_target, target,
+};
+
+/// How a table becomes samples.
+#[derive(Clone, Debug)]
+pub struct SampleOptions {
+    /// The column to predict.
+    pub target: String,
+    /// What it holds.
+    pub task: Task,
+    /// How the files are read, and what columns are asked to be.
+    pub read: ReadOptions,
+    /// How many features a category may have.
+    pub levels: LevelOptions,
+    /// The share of rows to test on.
+    pub test: f64,
+    /// The share of the other rows that will be held out to choose the best epoch: what is learned about columns is not
+    /// learned from them.
+    pub validation: f64,
+    /// The seed of the choice of rows.
+    pub seed: u64,
+}
+
+/// A table made ready for training.
+#[derive(Clone, Debug)]
+pub struct Samples {
+    /// What the columns are.
+    pub kinds: Kinds,
+    /// How they become features.
+    pub encoder: Encoder,
+    /// The rows to train on, those to choose the best epoch by among them.
+    pub train: Dataset,
+    /// The rows to test on, if any are held out.
+    pub test: Option<Dataset>,
+    /// Rows that were left out because they have no target.
+    pub without_target: usize,
+}
+
+/// A table read for a trained model.
+#[derive(Clone, Debug)]
+pub struct KnownSamples {
+    /// All its rows.
+    pub data: Dataset,
+    /// The columns with values that training did not know, and in how many rows.
+    pub unknown: Vec<(String, usize)>,
+    /// The columns with missing values, and in how many rows.
+    pub missing: Vec<(String, usize)>,
+}
+
+impl SampleOptions {
+    /// Reads files as one table and makes samples of it.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read, if the target is not there or the same in every row, or if there is nothing to learn
+    /// from.
+    pub fn read<P: AsRef<Path>>(&self, paths: &[P]) -> Result<Samples, DataError> {
+        let mut read = self.read.clone();
+        match self.task {
+            Task::Auto => {}
+            Task::Classify => read.categorical.push(self.target.clone()),
+            Task::Regress => read.numeric.push(self.target.clone()),
+        }
+        let whole = read_frame(paths, &read).map_err(|error| mixed_target(error, &self.target))?;
+        let (frame, without_target) = whole.with_values_in(&self.target)?;
+        let file = || frame.place(0).file;
+        if frame.columns().len() == 1 {
+            return Err(TableError::NoFeatures { file: file(), target: self.target.clone() }.into());
+        }
+        let target = target::read(&frame, &self.target, self.task)?;
+        if let Some(text) = target.only_value() {
+            return Err(TableError::ConstantTarget { file: file(), column: self.target.clone(), text }.into());
+        }
+        let (kept, held_out) = hold_out(frame.rows(), target.labels(), self.test, self.seed);
+        let of_kept = target.select(&kept);
+        let (learned, _) = hold_out(kept.len(), of_kept.labels(), self.validation, self.seed);
+        let learned: Vec<u32> = learned.into_iter().map(|position| kept[position as usize]).collect();
+        let kinds = Kinds::infer(&frame, &learned, Some(&self.target), &read)?;
+        let encoder = Encoder::fit(&frame, &learned, &kinds, &self.levels)?;
+        let source = paths.first().map(|path| path.as_ref().display().to_string()).unwrap_or_default();
+        let dataset = |rows: &[u32]| -> Result<Dataset, DataError> {
+            let features = encoder.encode(&frame, rows)?.features;
+            Ok(encoded(&encoder, features, Some(target.select(rows)), &source))
+        };
+        let train = dataset(&kept)?;
+        let test = if held_out.is_empty() { None } else { Some(dataset(&held_out)?) };
+        Ok(Samples { kinds, encoder, train, test, without_target })
+    }
+}
+
+/// Reads files as one table for a model that was trained with `encoder`: its columns, whatever their order and whatever
+/// others there are. `target` is the name of the target, with the names of its classes unless it holds numbers; if the
+/// files lack it, or it is not asked for, the dataset has no target.
+///
+/// # Errors
+///
+/// If a file cannot be read, lacks a column, or has another kind of values in one.
+pub fn read_known<P: AsRef<Path>>(
+    paths: &[P],
+    encoder: &Encoder,
+    target: Option<(&str, Option<&[String]>)>,
+) -> Result<KnownSamples, DataError> {
+    let mut read = encoder.read_options();
+    if let Some((name, classes)) = target {
+        read.also.push(name.to_string());
+        let asked = if classes.is_some() { &mut read.categorical } else { &mut read.numeric };
+        asked.push(name.to_string());
+    }
+    let frame = read_frame(paths, &read)?;
+    let target = match target.filter(|(name, _)| frame.column(name).is_ok()) {
+        Some((name, Some(classes))) => Some(target::read_known(&frame, name, classes)?),
+        Some((name, None)) => Some(target::read(&frame, name, Task::Regress)?),
+        None => None,
+    };
+    let rows: Vec<u32> = (0..frame.rows() as u32).collect();
+    let found = encoder.encode(&frame, &rows)?;
+    let source = paths.first().map(|path| path.as_ref().display().to_string()).unwrap_or_default();
+    let data = encoded(encoder, found.features, target, &source);
+    Ok(KnownSamples { data, unknown: found.unknown, missing: found.missing })
+}
+
+fn encoded(encoder: &Encoder, features: Matrix, target: Option<Target>, source: &str) -> Dataset {
+    Dataset { features, feature_names: encoder.feature_names(), target, image: None, source: source.to_string() }
+}
+
+impl Frame {
+    /// The rows with a value in a column, and how many there are without.
+    fn with_values_in(self, name: &str) -> Result<(Self, usize), DataError> {
+        let cells = &self.column(name)?.cells;
+        let rows: Vec<u32> = (0..self.rows() as u32).filter(|&row| !cells.is_missing(row as usize)).collect();
+        let without = self.rows() - rows.len();
+        if rows.is_empty() {
+            return Err(TableError::AllMissing { file: self.place(0).file, column: name.to_string() }.into());
+        }
+        Ok(if without == 0 { (self, 0) } else { (self.select(&rows), without) })
+    }
+}
