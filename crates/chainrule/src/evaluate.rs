@@ -185,6 +185,28 @@ impl Metrics {
         if let Self::Classes(metrics) = self { Some(metrics) } else { None }
     }
 
+    /// Every score by its name; one that is not defined for these samples is left out.
+    pub fn list(&self) -> Vec<(&'static str, f64)> {
+        match self {
+            Self::Classes(m) => {
+                let mut list = vec![
+                    ("accuracy", m.accuracy),
+                    ("balanced_accuracy", m.balanced_accuracy),
+                    ("macro_f1", m.macro_f1),
+                    ("log_loss", m.log_loss),
+                ];
+                list.extend(m.roc_auc.map(|auc| ("roc_auc", auc)));
+                list.push(("calibration_error", m.calibration_error));
+                list
+            }
+            Self::Values(m) => {
+                let mut list = vec![("rmse", m.rmse), ("mae", m.mae), ("median_ae", m.median_ae)];
+                list.extend(m.r2.map(|r2| ("r2", r2)));
+                list
+            }
+        }
+    }
+
     /// The scores of real values, if it is they.
     pub fn values(&self) -> Option<&ValueMetrics> {
         if let Self::Values(metrics) = self { Some(metrics) } else { None }

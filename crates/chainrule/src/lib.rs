@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 mod activation;
+mod baseline;
 mod builder;
 mod checkpoint;
 mod error;
@@ -24,6 +25,7 @@ mod summary;
 mod train;
 
 pub use activation::Activation;
+pub use baseline::Baselines;
 pub use builder::{Mlp, MlpBuilder};
 pub use chainrule_data as data;
 pub use chainrule_engine as engine;

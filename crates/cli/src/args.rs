@@ -123,6 +123,7 @@ const TRAIN_EXAMPLES: &str = "Examples:
   chainrule train data/mnist --hidden 512 --epochs 5 --out digits.safetensors
   chainrule train houses.csv --target price --validation 0.2 --patience 20
   chainrule train flowers.csv --target species --hidden none
+  chainrule train houses.csv --target price --folds 5
   chainrule train data/mnist --checkpoint run1 --every 30s --resume
 
 What is not given is chosen to fit the data, and shown.";
@@ -183,9 +184,9 @@ pub(crate) struct TrainArgs {
     /// Samples a step
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) batch_size: Option<usize>,
-    /// L2 penalty ½λΣw² on the weights (for a book's λ/n, divide by n)
-    #[arg(long, value_name = "LAMBDA", default_value_t = 0.0, value_parser = number, hide_default_value = true)]
-    pub(crate) l2: f64,
+    /// L2 penalty ½λΣw² on the weights (for a book's λ/n, divide by n) [default: 3/rows for tables, else none]
+    #[arg(long, value_name = "LAMBDA", value_parser = number)]
+    pub(crate) l2: Option<f64>,
     /// L1 penalty λΣ|w| on the weights
     #[arg(long, value_name = "LAMBDA", default_value_t = 0.0, value_parser = number, hide_default_value = true)]
     pub(crate) l1: f64,
@@ -202,7 +203,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
         value_parser = clap::value_parser!(u16).range(..=1024))]
     pub(crate) threads: u16,
-    /// Share of the training data held out to choose the best epoch [default: 0.1]
+    /// Share of the training data held out to choose the best epoch [default: 0.1, none of a table below 2,000 rows]
     #[arg(long, value_name = "SHARE", value_parser = number)]
     pub(crate) validation: Option<f64>,
     /// Stop after this many epochs without a better validation loss
@@ -211,6 +212,10 @@ pub(crate) struct TrainArgs {
     /// Share of a table held out for the test at the end [default: 0.2]
     #[arg(long, value_name = "SHARE", value_parser = number)]
     pub(crate) test: Option<f64>,
+    /// Do not train one model but this many, each tested on rows that it has not seen, and show mean and spread
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1000),
+        conflicts_with_all = ["test", "checkpoint", "show_plan"])]
+    pub(crate) folds: Option<u32>,
     /// The model file to write
     #[arg(long, short, value_name = "FILE", default_value = "model.safetensors")]
     pub(crate) out: PathBuf,

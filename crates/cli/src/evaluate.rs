@@ -27,8 +27,13 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
 
 /// All scores in one line.
 pub(crate) fn scores(evaluation: &Evaluation) -> String {
-    let mut parts = vec![format!("loss {}", number(evaluation.loss))];
-    match &evaluation.metrics {
+    format!("loss {}, {}", number(evaluation.loss), metrics(&evaluation.metrics))
+}
+
+/// Scores but the loss.
+pub(crate) fn metrics(metrics: &Metrics) -> String {
+    let mut parts = Vec::new();
+    match metrics {
         Metrics::Classes(m) => {
             parts.push(format!("accuracy {}", percent(m.accuracy)));
             parts.push(format!("balanced {}", percent(m.balanced_accuracy)));

@@ -3,6 +3,7 @@
 mod args;
 mod evaluate;
 mod explain;
+mod folds;
 mod grad;
 mod input;
 mod output;

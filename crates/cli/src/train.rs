@@ -2,7 +2,7 @@
 
 use crate::Usage;
 use crate::args::TrainArgs;
-use crate::evaluate::scores;
+use crate::evaluate::{metrics, scores};
 use crate::input::keep_inputs;
 use crate::output::{DIM, HEADING, RESULT, bytes, count, number, percent};
 use anyhow::{Result, bail};
@@ -10,7 +10,8 @@ use chainrule::data::{
     Dataset, Encoder, IdxFolder, LevelOptions, ReadOptions, SampleOptions, Samples, Task as TableTask, read_idx_folder,
 };
 use chainrule::{
-    Checkpoints, Control, Ending, EpochReport, Error, Evaluation, Model, Observer, Outcome, Setup, StepReport, Summary,
+    Baselines, Checkpoints, Control, Ending, EpochReport, Error, Evaluation, Model, Observer, Outcome, Setup,
+    StepReport, Summary,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -21,6 +22,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub(crate) fn run(args: &TrainArgs) -> Result<()> {
+    if let Some(folds) = args.folds {
+        return crate::folds::run(args, folds);
+    }
     let begin = Instant::now();
     keep_inputs(&args.out, &[&args.data])?;
     chainrule::check_writable(&args.out)?;
@@ -45,12 +49,12 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     });
     watcher.bar.finish_and_clear();
     match outcome {
-        Ok(outcome) => finish(args, &model, test.as_ref(), &outcome, begin),
+        Ok(outcome) => finish(args, &model, &train, test.as_ref(), &outcome, begin),
         Err(error) => Err(rescue(args, &model, error)),
     }
 }
 
-fn setup(args: &TrainArgs) -> Setup {
+pub(crate) fn setup(args: &TrainArgs) -> Setup {
     Setup {
         sizes: args.model.clone().map(|sizes| sizes.0),
         hidden: args.hidden.clone().map(|hidden| hidden.0),
@@ -105,6 +109,18 @@ fn read(args: &TrainArgs) -> Result<Input> {
 }
 
 fn read_table(args: &TrainArgs) -> Result<Input> {
+    let options = table_options(args)?;
+    let Samples { kinds, encoder, train, test, without_target } = options.read(&[&args.data])?;
+    let mut notes = vec![kinds.to_string()];
+    if without_target > 0 {
+        let rows = count(without_target);
+        notes.push(format!("note: {rows} rows have no {} and are left out\n", options.target));
+    }
+    Ok(Input { train, test, encoder: Some(encoder), notes })
+}
+
+/// How a table is to be read.
+pub(crate) fn table_options(args: &TrainArgs) -> Result<SampleOptions> {
     let Some(target) = &args.target else {
         if !args.data.exists() {
             bail!("there is no {}; check the path", args.data.display());
@@ -114,8 +130,8 @@ fn read_table(args: &TrainArgs) -> Result<Input> {
             args.data.display()
         )));
     };
-    let (test, validation) = (args.test.unwrap_or(0.2), setup(args).validation_share());
-    for (name, share) in [("test", test), ("validation", validation)] {
+    let test = args.test.unwrap_or(0.2);
+    for (name, share) in [("test", test), ("validation", args.validation.unwrap_or(0.0))] {
         if !(0.0..1.0).contains(&share) {
             bail!(Usage(format!("the {name} share must be at least 0 and below 1, not {share}")));
         }
@@ -123,7 +139,7 @@ fn read_table(args: &TrainArgs) -> Result<Input> {
     if args.scaling.is_some() {
         bail!(Usage("--scaling is for images: a column of a table gets the scale that fits what it holds".to_owned()));
     }
-    let options = SampleOptions {
+    Ok(SampleOptions {
         target: target.clone(),
         task: match args.task.as_deref() {
             Some("classify") => TableTask::Classify,
@@ -138,15 +154,9 @@ fn read_table(args: &TrainArgs) -> Result<Input> {
         },
         levels: LevelOptions::default(),
         test,
-        validation,
+        validation: args.validation,
         seed: args.seed,
-    };
-    let Samples { kinds, encoder, train, test, without_target } = options.read(&[&args.data])?;
-    let mut notes = vec![kinds.to_string()];
-    if without_target > 0 {
-        notes.push(format!("note: {} rows have no {target} and are left out\n", count(without_target)));
-    }
-    Ok(Input { train, test, encoder: Some(encoder), notes })
+    })
 }
 
 fn announce(args: &TrainArgs, model: &Model, train: &Dataset, test: Option<&Dataset>, notes: &[String]) -> Result<()> {
@@ -296,17 +306,34 @@ fn epoch_line(e: &EpochReport) -> String {
     format!("{line}  {:.1} s, {} samples/s", e.seconds, count(e.samples_per_second as usize))
 }
 
-fn finish(args: &TrainArgs, model: &Model, test: Option<&Dataset>, outcome: &Outcome, begin: Instant) -> Result<()> {
+fn finish(
+    args: &TrainArgs,
+    model: &Model,
+    train: &Dataset,
+    test: Option<&Dataset>,
+    outcome: &Outcome,
+    begin: Instant,
+) -> Result<()> {
     let evaluation = match test {
         Some(test) => Some(chainrule::with_threads(args.threads.into(), || chainrule::evaluate(model, test))?),
         None => None,
     };
     model.save(&args.out)?;
+    let baselines = match (test, &model.encoder) {
+        (Some(test), Some(encoder)) if outcome.ending != Ending::Stopped => {
+            let setup = Setup { encoder: Some(encoder.clone()), ..setup(args) };
+            Some(chainrule::with_threads(args.threads.into(), || Baselines::new(&setup, train, test))?)
+        }
+        _ => None,
+    };
     let seconds = begin.elapsed().as_secs_f64();
     if args.json {
         if let Some(evaluation) = &evaluation {
             let mut event = json!(evaluation);
             event["event"] = json!("test");
+            if let Some(baselines) = &baselines {
+                event["baselines"] = json!(baselines);
+            }
             anstream::println!("{event}");
         }
         let event = json!({
@@ -316,11 +343,17 @@ fn finish(args: &TrainArgs, model: &Model, test: Option<&Dataset>, outcome: &Out
         anstream::println!("{event}");
         return Ok(());
     }
-    print_end(&args.out, evaluation.as_ref(), outcome, seconds);
+    print_end(&args.out, evaluation.as_ref(), baselines.as_ref(), outcome, seconds);
     Ok(())
 }
 
-fn print_end(out: &Path, evaluation: Option<&Evaluation>, outcome: &Outcome, seconds: f64) {
+fn print_end(
+    out: &Path,
+    evaluation: Option<&Evaluation>,
+    baselines: Option<&Baselines>,
+    outcome: &Outcome,
+    seconds: f64,
+) {
     anstream::println!();
     let kept = match outcome.kept_epoch {
         Some(epoch) => format!("the weights of epoch {epoch} are kept"),
@@ -333,6 +366,13 @@ fn print_end(out: &Path, evaluation: Option<&Evaluation>, outcome: &Outcome, sec
     }
     if let Some(evaluation) = evaluation {
         anstream::println!("{RESULT}test: {}{RESULT:#}", scores(evaluation));
+        if let Some(baselines) = baselines {
+            anstream::println!("{DIM}beside it, a linear model: {}{DIM:#}", metrics(&baselines.linear));
+            anstream::println!("{DIM}and the same for every row: {}{DIM:#}", metrics(&baselines.constant));
+            if let Some(better) = baselines.not_beaten_by(&evaluation.metrics) {
+                anstream::println!("note: on these rows the network is no better than {better}");
+            }
+        }
     }
     anstream::println!("model written to {} after {seconds:.1} s", out.display());
 }

@@ -28,7 +28,7 @@ pub use frame::{Cells, Chunks, Column, Format, Frame, ReadOptions, Texts, read_c
 pub use idx::{IdxArray, IdxFolder, read_idx, read_idx_folder};
 pub use kinds::{ColumnKind, Kind, Kinds};
 pub use matrix::{Matrix, Values};
-pub use samples::{KnownSamples, SampleOptions, Samples, read_known};
+pub use samples::{KnownSamples, SampleOptions, Samples, TargetTable, read_known, usual_validation};
 pub use scaling::Scaling;
 pub use split::{folds, hold_out, hold_out_groups, hold_out_latest, shuffle};
 pub use table::{TableOptions, Task, read_table, read_table_with_columns};

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::{
-    DataError, Dataset, Encoder, Frame, Kinds, LevelOptions, Matrix, ReadOptions, TableError, Target, Task, hold_out,
-    read_frame, table::mixed_target, target,
+    DataError, Dataset, Encoder, Frame, Kinds, LevelOptions, Matrix, ReadOptions, TableError, Target, Task, folds,
+    hold_out, read_frame, table::mixed_target, target,
 };
 
 /// How a table becomes samples.
@@ -20,11 +20,18 @@ pub struct SampleOptions {
     pub levels: LevelOptions,
     /// The share of rows to test on.
     pub test: f64,
-    /// The share of the other rows that will be held out to choose the best epoch: what is learned about columns is not
-    /// learned from them.
-    pub validation: f64,
+    /// The share of the other rows that will be held out to choose the best epoch, [`usual_validation`] if not given:
+    /// what is learned about columns is not learned from them.
+    pub validation: Option<f64>,
     /// The seed of the choice of rows.
     pub seed: u64,
+}
+
+/// The share of so many rows of a table that is held out to choose the best epoch: a tenth, or nothing of few rows, which
+/// teach more than they would tell.
+pub fn usual_validation(rows: usize) -> f64 {
+    const MANY_ROWS: usize = 2000;
+    if rows < MANY_ROWS { 0.0 } else { 0.1 }
 }
 
 /// A table made ready for training.
@@ -53,14 +60,35 @@ pub struct KnownSamples {
     pub missing: Vec<(String, usize)>,
 }
 
+/// A table with a target, before rows are held out.
+#[derive(Clone, Debug)]
+pub struct TargetTable {
+    options: SampleOptions,
+    read: ReadOptions,
+    frame: Frame,
+    target: Target,
+    without_target: usize,
+    source: String,
+}
+
 impl SampleOptions {
     /// Reads files as one table and makes samples of it.
     ///
     /// # Errors
     ///
-    /// If a file cannot be read, if the target is not there or the same in every row, or if there is nothing to learn
-    /// from.
+    /// As [`SampleOptions::table`] and [`TargetTable::samples`].
     pub fn read<P: AsRef<Path>>(&self, paths: &[P]) -> Result<Samples, DataError> {
+        let table = self.table(paths)?;
+        let (kept, held_out) = hold_out(table.frame.rows(), table.target.labels(), self.test, self.seed);
+        table.samples(&kept, &held_out)
+    }
+
+    /// Reads files as one table.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read, or if the target is not there or the same in every row.
+    pub fn table<P: AsRef<Path>>(&self, paths: &[P]) -> Result<TargetTable, DataError> {
         let mut read = self.read.clone();
         match self.task {
             Task::Auto => {}
@@ -77,20 +105,51 @@ impl SampleOptions {
         if let Some(text) = target.only_value() {
             return Err(TableError::ConstantTarget { file: file(), column: self.target.clone(), text }.into());
         }
-        let (kept, held_out) = hold_out(frame.rows(), target.labels(), self.test, self.seed);
-        let of_kept = target.select(&kept);
-        let (learned, _) = hold_out(kept.len(), of_kept.labels(), self.validation, self.seed);
-        let learned: Vec<u32> = learned.into_iter().map(|position| kept[position as usize]).collect();
-        let kinds = Kinds::infer(&frame, &learned, Some(&self.target), &read)?;
-        let encoder = Encoder::fit(&frame, &learned, &kinds, &self.levels)?;
         let source = paths.first().map(|path| path.as_ref().display().to_string()).unwrap_or_default();
+        Ok(TargetTable { options: self.clone(), read, frame, target, without_target, source })
+    }
+}
+
+impl TargetTable {
+    /// How many rows have a target.
+    pub fn rows(&self) -> usize {
+        self.frame.rows()
+    }
+
+    /// The fold, from 0 up to but without `count`, that each row is tested in; each fold has its share of every class.
+    ///
+    /// # Panics
+    ///
+    /// If `count` is 0.
+    pub fn folds(&self, count: u32) -> Vec<u32> {
+        folds(self.rows(), self.target.labels(), None, count, self.options.seed)
+    }
+
+    /// Makes samples of the rows `kept` to train on, and those `held_out` to test on. What the columns are and how they
+    /// become features is learned from the rows kept, without those that will choose the best epoch.
+    ///
+    /// # Errors
+    ///
+    /// If there is nothing to learn from.
+    ///
+    /// # Panics
+    ///
+    /// If a row is not there.
+    pub fn samples(&self, kept: &[u32], held_out: &[u32]) -> Result<Samples, DataError> {
+        let Self { options, frame, target, .. } = self;
+        let of_kept = target.select(kept);
+        let validation = options.validation.unwrap_or_else(|| usual_validation(kept.len()));
+        let (learned, _) = hold_out(kept.len(), of_kept.labels(), validation, options.seed);
+        let learned: Vec<u32> = learned.into_iter().map(|position| kept[position as usize]).collect();
+        let kinds = Kinds::infer(frame, &learned, Some(&options.target), &self.read)?;
+        let encoder = Encoder::fit(frame, &learned, &kinds, &options.levels)?;
         let dataset = |rows: &[u32]| -> Result<Dataset, DataError> {
-            let features = encoder.encode(&frame, rows)?.features;
-            Ok(encoded(&encoder, features, Some(target.select(rows)), &source))
+            let features = encoder.encode(frame, rows)?.features;
+            Ok(encoded(&encoder, features, Some(target.select(rows)), &self.source))
         };
-        let train = dataset(&kept)?;
-        let test = if held_out.is_empty() { None } else { Some(dataset(&held_out)?) };
-        Ok(Samples { kinds, encoder, train, test, without_target })
+        let train = dataset(kept)?;
+        let test = if held_out.is_empty() { None } else { Some(dataset(held_out)?) };
+        Ok(Samples { kinds, encoder, train, test, without_target: self.without_target })
     }
 }
 
