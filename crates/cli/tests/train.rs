@@ -121,7 +121,7 @@ fn a_table_with_a_value() {
     assert_eq!((kinds[0], kinds[1]), ("start", "epoch"));
     assert_eq!(&kinds[kinds.len() - 2..], ["test", "end"]);
     assert!(events[events.len() - 2]["r2"].as_f64().unwrap() > 0.99);
-    assert_eq!(events[0]["network"], "2-16-1");
+    assert_eq!(events[0]["network"], "2-64-1");
 
     let new = folder.path().join("new.csv");
     fs::write(&new, "rooms,garden,area\n3,1,100\n").unwrap();
@@ -313,6 +313,34 @@ fn a_table_with_categories_and_gaps_is_learned_from_and_predicted() {
     less.code(1).stderr(contains("no column \"fare\""));
     let scaling = chainrule(&folder).args(train).args(["--scaling", "none"]).assert();
     scaling.code(2).stderr(contains("--scaling is for images"));
+}
+
+#[test]
+fn folds_show_mean_and_spread_beside_simpler_models() {
+    let folder = TempDir::new().unwrap();
+    people(folder.path());
+    let train = ["train", "people.csv", "--target", "stayed", "--epochs", "40", "--folds", "4"];
+    let shown = chainrule(&folder).args(train).assert().success();
+    shown.stdout(contains("fold 4  accuracy").and(contains("linear model")).and(contains("no model was written")));
+    assert!(!folder.path().join("model.safetensors").exists());
+    let json = chainrule(&folder).args(train).arg("--json").assert().success();
+    let events = events(&json.get_output().stdout);
+    assert_eq!(events.len(), 5);
+    let mean = |of: &str| events[4][of]["accuracy"]["mean"].as_f64().unwrap();
+    assert!(mean("scores") > 0.8 && mean("scores") > mean("constant") + 0.2, "{}", events[4]);
+    chainrule(&folder).args(train).args(["--folds", "1"]).assert().code(2);
+    let few = ["train", "people.csv", "--target", "stayed", "--folds", "500"];
+    chainrule(&folder).args(few).assert().code(2).stderr(contains("there are only 273 rows"));
+}
+
+#[test]
+fn a_table_is_scored_beside_simpler_models() {
+    let folder = TempDir::new().unwrap();
+    table(folder.path());
+    // The price is a sum: no network can beat a line by much.
+    let train = ["train", "houses.csv", "--target", "price", "--epochs", "5"];
+    let shown = chainrule(&folder).args(train).assert().success();
+    shown.stdout(contains("beside it, a linear model: RMSE").and(contains("and the same for every row: RMSE")));
 }
 
 #[test]
