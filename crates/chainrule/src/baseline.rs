@@ -104,7 +104,7 @@ mod tests {
         fit(&mut model, &train, &mut ()).unwrap();
         let ours = evaluate(&model, &test).unwrap().metrics;
         assert_eq!(baselines.not_beaten_by(&ours), None);
-        assert_eq!(baselines.not_beaten_by(&baselines.linear).is_some(), true);
+        assert!(baselines.not_beaten_by(&baselines.linear).is_some());
         assert_eq!(baselines.not_beaten_by(&baselines.constant), Some("saying the most frequent class every time"));
     }
 }

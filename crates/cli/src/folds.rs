@@ -60,7 +60,7 @@ fn line(metrics: &Metrics) -> String {
 /// Mean and standard deviation over the folds, of the scores that each fold has.
 fn summary(scores: &[&Metrics]) -> Vec<(&'static str, f64, f64)> {
     let lists: Vec<Vec<(&'static str, f64)>> = scores.iter().map(|metrics| metrics.list()).collect();
-    let names = lists.first().map(|list| list.iter().map(|(name, _)| *name).collect()).unwrap_or_else(Vec::new);
+    let names: Vec<&str> = lists.first().map(|list| list.iter().map(|(name, _)| *name).collect()).unwrap_or_default();
     let of = |name: &'static str| {
         let values: Vec<f64> =
             lists.iter().filter_map(|list| list.iter().find(|(n, _)| *n == name).map(|(_, value)| *value)).collect();
