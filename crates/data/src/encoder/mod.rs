@@ -24,6 +24,9 @@ use crate::{Cells, Cycle, DataError, Frame, Kind, Kinds, Matrix, ReadOptions, Ta
 /// The numbers of features for which a thread is worth its start.
 const THREAD_VALUES: usize = 1 << 18;
 
+/// How many rows are encoded at a time.
+const BLOCK_ROWS: usize = 128;
+
 /// How to turn columns into features, as learned from the rows to train on.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub struct Encoder {
@@ -157,16 +160,19 @@ impl Encoder {
 
     /// Writes the features of rows; all of `out` is zero before.
     fn write(&self, lookups: &[Lookup], rows: &[u32], width: usize, out: &mut [f32]) -> Vec<Counts> {
-        let mut first = 0;
-        let columns = self.columns.iter().zip(lookups).map(|(column, lookup)| {
-            let mut counts = Counts::default();
-            for (&row, features) in rows.iter().zip(out.chunks_exact_mut(width)) {
-                column.write(lookup, row as usize, &mut features[first..first + column.width()], &mut counts);
+        let mut counts = vec![Counts::default(); self.columns.len()];
+        // Column by column within a few rows, so that their features stay in the cache.
+        for (rows, out) in rows.chunks(BLOCK_ROWS).zip(out.chunks_mut(BLOCK_ROWS * width)) {
+            let mut first = 0;
+            for ((column, lookup), counts) in self.columns.iter().zip(lookups).zip(&mut counts) {
+                let end = first + column.width();
+                for (&row, features) in rows.iter().zip(out.chunks_exact_mut(width)) {
+                    column.write(lookup, row as usize, &mut features[first..end], counts);
+                }
+                first = end;
             }
-            first += column.width();
-            counts
-        });
-        columns.collect()
+        }
+        counts
     }
 }
 
