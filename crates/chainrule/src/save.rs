@@ -205,6 +205,9 @@ impl Description {
     fn check(&self) -> Result<(), String> {
         self.network.check().map_err(|problem| format!("its network cannot be built: {problem}"))?;
         let (inputs, outputs) = (self.network.inputs, self.network.outputs());
+        if self.encoder.as_ref().is_some_and(|encoder| !encoder.is_sound()) {
+            return Err("the scale of one of its columns is damaged".to_owned());
+        }
         if self.encoder.as_ref().is_some_and(|encoder| encoder.feature_names() != self.features) {
             return Err("its columns do not become the features that it names".to_owned());
         }

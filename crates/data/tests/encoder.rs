@@ -82,6 +82,11 @@ fn a_trained_encoder_meets_new_rows() {
     let encoder = fit(&people, &all(&people));
     let text = serde_json::to_string(&encoder).unwrap();
     assert_eq!(serde_json::from_str::<Encoder>(&text).unwrap(), encoder);
+    assert!(encoder.is_sound());
+    let start = text.find("\"deviation\":").unwrap() + "\"deviation\":".len();
+    let end = start + text[start..].find('}').unwrap();
+    let damaged = [&text[..start], "0.0", &text[end..]].concat();
+    assert!(!serde_json::from_str::<Encoder>(&damaged).unwrap().is_sound());
 
     let dir = tempdir().unwrap();
     let read = |text: &str| {

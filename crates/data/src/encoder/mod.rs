@@ -102,6 +102,17 @@ impl Encoder {
         }
     }
 
+    /// Whether its numbers can be used, which those from a file need not.
+    pub fn is_sound(&self) -> bool {
+        self.columns.iter().all(|column| match &column.code {
+            Code::Number { scale, usual, .. } | Code::Time { scale, usual, .. } => {
+                usual.is_finite() && scale.is_sound()
+            }
+            Code::Boolean { usual, .. } => usual.is_finite(),
+            Code::Category(_) => true,
+        })
+    }
+
     /// The name of each feature, such as `sex=male`.
     pub fn feature_names(&self) -> Vec<String> {
         self.columns.iter().flat_map(Coded::feature_names).collect()

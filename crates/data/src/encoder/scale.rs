@@ -82,6 +82,19 @@ impl Scale {
         Scale::Ranks { points: picked.map(|at| (points[at].0, probit(points[at].1))).collect() }
     }
 
+    /// Whether every number becomes a finite one, which a file need not keep to.
+    pub(super) fn is_sound(&self) -> bool {
+        let divides = |number: f64| number > 0.0 && number.is_finite();
+        match self {
+            Scale::Plain => true,
+            Scale::Standard { mean, deviation } => mean.is_finite() && divides(*deviation),
+            Scale::Log { unit, mean, deviation } => divides(*unit) && mean.is_finite() && divides(*deviation),
+            Scale::Ranks { points } => {
+                points.iter().all(|(x, y)| x.is_finite() && y.is_finite()) && points.windows(2).all(|p| p[0].0 < p[1].0)
+            }
+        }
+    }
+
     /// The feature of a number.
     #[inline]
     pub(super) fn apply(&self, value: f64) -> f32 {
