@@ -90,11 +90,7 @@ impl SampleOptions {
     /// If a file cannot be read, or if the target is not there or the same in every row.
     pub fn table<P: AsRef<Path>>(&self, paths: &[P]) -> Result<TargetTable, DataError> {
         let mut read = self.read.clone();
-        match self.task {
-            Task::Auto => {}
-            Task::Classify => read.categorical.push(self.target.clone()),
-            Task::Regress => read.numeric.push(self.target.clone()),
-        }
+        target::ask(&mut read, &self.target, self.task);
         let whole = read_frame(paths, &read).map_err(|error| mixed_target(error, &self.target))?;
         let (frame, without_target) = whole.with_values_in(&self.target)?;
         let file = || frame.place(0).file;
@@ -166,17 +162,9 @@ pub fn read_known<P: AsRef<Path>>(
     target: Option<(&str, Option<&[String]>)>,
 ) -> Result<KnownSamples, DataError> {
     let mut read = encoder.read_options();
-    if let Some((name, classes)) = target {
-        read.also.push(name.to_string());
-        let asked = if classes.is_some() { &mut read.categorical } else { &mut read.numeric };
-        asked.push(name.to_string());
-    }
+    target::ask_known(&mut read, target);
     let frame = read_frame(paths, &read)?;
-    let target = match target.filter(|(name, _)| frame.column(name).is_ok()) {
-        Some((name, Some(classes))) => Some(target::read_known(&frame, name, classes)?),
-        Some((name, None)) => Some(target::read(&frame, name, Task::Regress)?),
-        None => None,
-    };
+    let target = target::read_if_there(&frame, target)?;
     let rows: Vec<u32> = (0..frame.rows() as u32).collect();
     let found = encoder.encode(&frame, &rows)?;
     let source = paths.first().map(|path| path.as_ref().display().to_string()).unwrap_or_default();

@@ -44,11 +44,7 @@ pub enum Task {
 pub fn read_table(path: &Path, options: &TableOptions) -> Result<Dataset, DataError> {
     let mut read = ReadOptions::default();
     if let Some(target) = &options.target {
-        match options.task {
-            Task::Auto => {}
-            Task::Classify => read.categorical.push(target.clone()),
-            Task::Regress => read.numeric.push(target.clone()),
-        }
+        target::ask(&mut read, target, options.task);
     }
     let target_name = options.target.as_deref().unwrap_or_default();
     let frame = read_frame(&[path], &read).map_err(|error| mixed_target(error, target_name))?;
@@ -80,18 +76,10 @@ pub fn read_table_with_columns(
     target: Option<(&str, Option<&[String]>)>,
 ) -> Result<Dataset, DataError> {
     let mut read = ReadOptions { columns: Some(features.to_vec()), ..ReadOptions::default() };
-    if let Some((name, classes)) = target {
-        read.also.push(name.to_string());
-        let asked = if classes.is_some() { &mut read.categorical } else { &mut read.numeric };
-        asked.push(name.to_string());
-    }
+    target::ask_known(&mut read, target);
     let frame = read_frame(&[path], &read)?;
     let found = target.filter(|(name, _)| frame.column(name).is_ok());
-    let values = match found {
-        Some((name, Some(classes))) => Some(target::read_known(&frame, name, classes)?),
-        Some((name, None)) => Some(target::read(&frame, name, Task::Regress)?),
-        None => None,
-    };
+    let values = target::read_if_there(&frame, target)?;
     // The target may be a feature as well.
     let not_a_feature = found.map(|(name, _)| name.to_string()).filter(|name| !features.contains(name));
     dataset(&frame, path, not_a_feature.as_ref(), values)

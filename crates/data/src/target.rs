@@ -2,10 +2,41 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::{Cells, DataError, Frame, MAX_CLASSES, TableError, Target, Task, Texts, error::nearest, table::single};
+use crate::{
+    Cells, DataError, Frame, MAX_CLASSES, ReadOptions, TableError, Target, Task, Texts, error::nearest, table::single,
+};
 
 /// Whole numbers with more different values than this are taken for numbers, not classes.
 const MAX_NUMBERED_CLASSES: usize = 20;
+
+/// A target that a model knows: its name, with the names of its classes unless it holds numbers.
+pub(crate) type Known<'a> = Option<(&'a str, Option<&'a [String]>)>;
+
+/// Has the cells of a target read as what its task takes.
+pub(crate) fn ask(read: &mut ReadOptions, name: &str, task: Task) {
+    match task {
+        Task::Auto => {}
+        Task::Classify => read.categorical.push(name.to_string()),
+        Task::Regress => read.numeric.push(name.to_string()),
+    }
+}
+
+/// Has the target of a model read where the file has it.
+pub(crate) fn ask_known(read: &mut ReadOptions, target: Known) {
+    if let Some((name, classes)) = target {
+        read.also.push(name.to_string());
+        ask(read, name, if classes.is_some() { Task::Classify } else { Task::Regress });
+    }
+}
+
+/// The target of a model, if the frame has it.
+pub(crate) fn read_if_there(frame: &Frame, target: Known) -> Result<Option<Target>, DataError> {
+    match target.filter(|(name, _)| frame.column(name).is_ok()) {
+        Some((name, Some(classes))) => read_known(frame, name, classes).map(Some),
+        Some((name, None)) => self::read(frame, name, Task::Regress).map(Some),
+        None => Ok(None),
+    }
+}
 
 /// The target in the column of that name; each of its cells has to have a value.
 pub(crate) fn read(frame: &Frame, name: &str, task: Task) -> Result<Target, DataError> {
@@ -38,7 +69,7 @@ pub(crate) fn read(frame: &Frame, name: &str, task: Task) -> Result<Target, Data
 }
 
 /// The target in the column of that name, when its classes are known from a model: no others are allowed.
-pub(crate) fn read_known(frame: &Frame, name: &str, classes: &[String]) -> Result<Target, DataError> {
+fn read_known(frame: &Frame, name: &str, classes: &[String]) -> Result<Target, DataError> {
     let Cells::Texts(texts) = &frame.column(name)?.cells else { return read(frame, name, Task::Classify) };
     let known: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
     let labels =

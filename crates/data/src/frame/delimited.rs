@@ -27,8 +27,6 @@ pub(super) struct Delimited {
     line: u64,
     /// Whether a row has been read.
     some: bool,
-    /// Whether there is nothing more to come.
-    done: bool,
 }
 
 /// Rows of a block.
@@ -53,10 +51,11 @@ impl Delimited {
         let mut blocks = Blocks::open(&file, source)?;
         let Layout { dialect, columns, header_bytes, header_lines } = Layout::find(&file, &mut blocks, options)?;
         blocks.pass(&file, header_bytes)?;
-        Ok(Delimited { file, blocks, dialect, columns, line: 1 + header_lines, some: false, done: false })
+        Ok(Delimited { file, blocks, dialect, columns, line: 1 + header_lines, some: false })
     }
 
-    fn read(&mut self) -> Result<Option<Frame>, DataError> {
+    /// The next chunk, if there is one.
+    pub(super) fn read(&mut self) -> Result<Option<Frame>, DataError> {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         loop {
             let bytes = self.blocks.bytes();
@@ -121,19 +120,6 @@ impl Delimited {
                 TableError::Ragged { place, expected: self.columns.names.len(), found }.into()
             }
         }
-    }
-}
-
-impl Iterator for Delimited {
-    type Item = Result<Frame, DataError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
-        }
-        let next = self.read();
-        self.done = !matches!(next, Ok(Some(_)));
-        next.transpose()
     }
 }
 

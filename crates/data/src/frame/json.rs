@@ -20,7 +20,6 @@ pub(super) struct JsonLines {
     /// The line that the next block begins on.
     line: u64,
     some: bool,
-    done: bool,
 }
 
 /// An object whose values are still text, in the order in which they stand.
@@ -82,10 +81,11 @@ impl JsonLines {
         }
         let mut columns = Columns::new(&file, names, b'.', options)?;
         columns.settle(&tallies)?;
-        Ok(JsonLines { file, blocks, columns, line: 1, some: false, done: false })
+        Ok(JsonLines { file, blocks, columns, line: 1, some: false })
     }
 
-    fn read(&mut self) -> Result<Option<Frame>, DataError> {
+    /// The next chunk, if there is one.
+    pub(super) fn read(&mut self) -> Result<Option<Frame>, DataError> {
         loop {
             if self.blocks.bytes().is_empty() {
                 let file = self.file.to_path_buf();
@@ -147,19 +147,6 @@ impl JsonLines {
             next_line = Some(line + 1);
         }
         Ok(columns.frame(builders, starts))
-    }
-}
-
-impl Iterator for JsonLines {
-    type Item = Result<Frame, DataError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
-        }
-        let next = self.read();
-        self.done = !matches!(next, Ok(Some(_)));
-        next.transpose()
     }
 }
 

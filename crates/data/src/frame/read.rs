@@ -63,6 +63,19 @@ pub struct Chunks {
 /// The chunks of one file.
 pub(super) type Batches = Box<dyn Iterator<Item = Result<Frame, DataError>> + Send>;
 
+/// The chunks that `read` gives one after the other, until it has no more or fails.
+pub(super) fn batches(mut read: impl FnMut() -> Result<Option<Frame>, DataError> + Send + 'static) -> Batches {
+    let mut done = false;
+    Box::new(std::iter::from_fn(move || {
+        if done {
+            return None;
+        }
+        let next = read();
+        done = !matches!(next, Ok(Some(_)));
+        next.transpose()
+    }))
+}
+
 impl Iterator for Chunks {
     type Item = Result<Frame, DataError>;
 
@@ -140,8 +153,14 @@ fn open(path: &Path, options: &ReadOptions) -> Result<Batches, DataError> {
     let mut source = Source::open(path)?;
     let start = source.peek(path, 8)?;
     match options.format.unwrap_or_else(|| format(path, &start)) {
-        Format::Delimited => Ok(Box::new(Delimited::open(file, source, options)?)),
-        Format::JsonLines => Ok(Box::new(JsonLines::open(file, source, options)?)),
+        Format::Delimited => {
+            let mut reader = Delimited::open(file, source, options)?;
+            Ok(batches(move || reader.read()))
+        }
+        Format::JsonLines => {
+            let mut reader = JsonLines::open(file, source, options)?;
+            Ok(batches(move || reader.read()))
+        }
         Format::Npy => npy::open(file, source, options),
         Format::Npz => npy::open_archive(file, source, options),
         #[cfg(feature = "parquet")]
