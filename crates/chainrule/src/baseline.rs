@@ -83,13 +83,8 @@ mod tests {
             values.extend([radius * angle.cos(), radius * angle.sin()]);
             labels.push(u32::from(outside));
         }
-        Dataset {
-            features: Matrix::new(count, 2, Values::Floats(values)),
-            feature_names: vec!["x".into(), "y".into()],
-            target: Some(Target::Classes { labels, names: vec!["in".into(), "out".into()] }),
-            image: None,
-            source: "ring".into(),
-        }
+        let target = Target::Classes { labels, names: vec!["in".into(), "out".into()] };
+        Dataset::new(Matrix::new(count, 2, Values::Floats(values)), target, "ring")
     }
 
     #[test]

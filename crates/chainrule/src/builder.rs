@@ -21,13 +21,8 @@ use std::path::Path;
 /// use chainrule::{Activation, Loss, Mlp, Optimizer};
 /// // The exclusive or: no network without a hidden layer can tell its classes apart.
 /// let corners = vec![0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0];
-/// let data = Dataset {
-///     features: Matrix::new(4, 2, Values::Floats(corners)),
-///     feature_names: vec!["a".into(), "b".into()],
-///     target: Some(Target::Classes { labels: vec![0, 1, 1, 0], names: vec!["same".into(), "different".into()] }),
-///     image: None,
-///     source: "exclusive or".into(),
-/// };
+/// let target = Target::Classes { labels: vec![0, 1, 1, 0], names: vec!["same".into(), "different".into()] };
+/// let data = Dataset::new(Matrix::new(4, 2, Values::Floats(corners)), target, "exclusive or");
 /// let mut net = Mlp::builder()
 ///     .input(2)
 ///     .hidden(8, Activation::Tanh)

@@ -9,7 +9,6 @@ use crate::model::Model;
 use crate::save::{Extra, write_atomically};
 use crate::step::Stepper;
 use crate::train::Progress;
-use chainrule_data::Dataset;
 use chainrule_kernels::Block;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
@@ -90,8 +89,8 @@ pub(crate) struct Saver {
 }
 
 impl Saver {
-    /// Makes and locks the folder.
-    pub(crate) fn new(checkpoints: &Checkpoints, model: &Model, data: &Dataset) -> Result<Self, Error> {
+    /// Makes and locks the folder. `fingerprint` tells the data from others.
+    pub(crate) fn new(checkpoints: &Checkpoints, fingerprint: String) -> Result<Self, Error> {
         let folder = &checkpoints.folder;
         let failed = |e: std::io::Error| Error::File { path: folder.clone(), problem: format!("cannot be used: {e}") };
         std::fs::create_dir_all(folder).map_err(failed)?;
@@ -110,7 +109,7 @@ impl Saver {
         }
         Ok(Self {
             checkpoints: checkpoints.clone(),
-            fingerprint: fingerprint(model, data),
+            fingerprint,
             _lock: lock,
             written: Instant::now(),
             steps: 0,
@@ -209,26 +208,4 @@ impl Saver {
 
 fn last(folder: &Path) -> PathBuf {
     folder.join("last.safetensors")
-}
-
-/// A number that other data have not, but by a rare chance: FNV-1a over the features and targets, as the network sees
-/// them.
-fn fingerprint(model: &Model, data: &Dataset) -> String {
-    const CHUNK: usize = 256;
-    let mut hash = 0xCBF2_9CE4_8422_2325_u64;
-    let mut add = |numbers: &[f32]| {
-        for number in numbers {
-            hash = (hash ^ u64::from(number.to_bits())).wrapping_mul(0x100_0000_01B3);
-        }
-    };
-    let rows: Vec<u32> = (0..data.len() as u32).collect();
-    let (mut x, mut y) = (vec![0.0; CHUNK * data.columns()], vec![0.0; CHUNK]);
-    for rows in rows.chunks(CHUNK) {
-        let (x, y) = (&mut x[..rows.len() * data.columns()], &mut y[..rows.len()]);
-        model.fill_features(data, rows, x);
-        model.fill_targets(data, rows, y);
-        add(x);
-        add(y);
-    }
-    format!("{hash:016x}")
 }

@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::loss::Loss;
 use crate::metrics::{self, ClassMetrics, ValueMetrics};
 use crate::model::{Model, Task};
+use crate::step::Batch;
 use chainrule_data::{Dataset, Target};
 use chainrule_engine::{Graph, Plan, Session};
 use serde::{Deserialize, Serialize};
@@ -102,6 +103,7 @@ struct Forward {
     session: Session<f32>,
     x: Vec<f32>,
     y: Vec<f32>,
+    weight: Vec<f32>,
 }
 
 impl Evaluator {
@@ -120,21 +122,25 @@ impl Evaluator {
         mut visit: impl FnMut(&[u32], f64, &[f32], &[f32]),
     ) -> Result<(), Error> {
         for rows in rows.chunks(BATCH) {
-            let position = match self.forward.iter().position(|f| f.y.len() == rows.len()) {
+            let weighted = data.weights.is_some();
+            let fits = |f: &Forward| f.y.len() == rows.len() && f.weight.is_empty() != weighted;
+            let position = match self.forward.iter().position(fits) {
                 Some(position) => position,
                 None => {
                     let graph = Graph::new();
-                    let built = model.graph(&graph, rows.len(), false);
+                    let built = model.graph(&graph, rows.len(), weighted, false);
                     let session = Session::new(Plan::new(&graph, &[built.output, built.cost])?)?;
                     let x = vec![0.0; rows.len() * model.network.inputs];
-                    self.forward.push(Forward { session, x, y: vec![0.0; rows.len()] });
+                    self.forward.push(Forward { session, x, y: vec![0.0; rows.len()], weight: Vec::new() });
                     self.forward.len() - 1
                 }
             };
-            let Forward { session, x, y } = &mut self.forward[position];
+            let Forward { session, x, y, weight } = &mut self.forward[position];
             model.fill_features(data, rows, x);
             model.fill_targets(data, rows, y);
-            session.run(&model.parameters, &[x, y])?;
+            Model::fill_weights(data, rows, weight);
+            let (inputs, given) = Batch { x, y, weight }.inputs(&[]);
+            session.run(&model.parameters, &inputs[..given])?;
             visit(rows, f64::from(session.output(1)[0]), session.output(0), y);
         }
         Ok(())

@@ -119,7 +119,7 @@ pub fn explain_sample(
     learning_rate: f64,
 ) -> Result<Explanation, Error> {
     let graph = Graph::new();
-    let built = model.graph(&graph, 1, false);
+    let built = model.graph(&graph, 1, false, false);
     let leaf = |role| graph.nodes().leaves(role).map(|id| graph.expr(id)).collect::<Vec<_>>();
     let input = leaf(chainrule_engine::ops::Role::Data)[0];
     let mut wrt = leaf(chainrule_engine::ops::Role::Parameter);

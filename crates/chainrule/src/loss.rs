@@ -48,26 +48,43 @@ impl Loss {
     /// where [`Loss::takes_index`].
     #[track_caller]
     pub fn apply<'g>(self, output: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
+        self.each(output, target).mean_all()
+    }
+
+    /// [`Loss::apply`] with what each sample adds to the mean multiplied by its `weight`, `[batch]`.
+    #[track_caller]
+    pub fn apply_weighted<'g>(self, output: Expr<'g>, target: Expr<'g>, weight: Expr<'g>) -> Expr<'g> {
+        let each = self.each(output, target);
+        let weight = match each.shape().rank() {
+            2 => weight.reshape(&[each.shape().sizes().next().unwrap_or(0), 1]),
+            _ => weight,
+        };
+        (each * weight).mean_all()
+    }
+
+    /// What the mean is taken of: a number for each sample `[batch]`, or for each element `[batch, outputs]`.
+    #[track_caller]
+    fn each<'g>(self, output: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
         match self {
-            Self::Quadratic => ((output - target).square().sum(&[1]) * 0.5).mean_all(),
-            Self::Mse => (output - target).square().mean_all(),
-            Self::Mae => (output - target).abs().mean_all(),
+            Self::Quadratic => (output - target).square().sum(&[1]) * 0.5,
+            Self::Mse => (output - target).square(),
+            Self::Mae => (output - target).abs(),
             Self::Huber { delta } => {
                 // With c = min(|e|, delta): ½c² + delta·(|e| − c) is both branches at once.
                 let error = (output - target).abs();
                 let inner = Arith::min(error, error.lit(delta));
-                (inner.square() * 0.5 + (error - inner) * delta).mean_all()
+                inner.square() * 0.5 + (error - inner) * delta
             }
             Self::CrossEntropy { smoothing } => {
                 let total = output.log_sum_exp(&[1]);
                 let right = output.pick(target);
                 if smoothing == 0.0 {
-                    return (total - right).mean_all();
+                    return total - right;
                 }
-                (total - right * (1.0 - smoothing) - output.mean(&[1]) * smoothing).mean_all()
+                total - right * (1.0 - smoothing) - output.mean(&[1]) * smoothing
             }
             // ln(1 + eᵃ) − y·a: the same, without overflow.
-            Self::BinaryCrossEntropy => (output.softplus() - target * output).mean_all(),
+            Self::BinaryCrossEntropy => output.softplus() - target * output,
         }
     }
 }

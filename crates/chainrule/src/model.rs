@@ -77,10 +77,12 @@ impl Model {
         }
     }
 
-    /// Adds inputs `x` `[batch, features]` and `y` (class indices or values, `[batch]`), layers and cost to a graph.
-    pub(crate) fn graph<'g>(&self, graph: &'g Graph, batch: usize, dropout: bool) -> ModelGraph<'g> {
+    /// Adds inputs `x` `[batch, features]`, `y` (class indices or values, `[batch]`) and, if asked for, `weight` `[batch]`
+    /// and `mask` to a graph, then layers and cost.
+    pub(crate) fn graph<'g>(&self, graph: &'g Graph, batch: usize, weighted: bool, dropout: bool) -> ModelGraph<'g> {
         let x = graph.input("x", &[batch, self.network.inputs]);
         let y = graph.input("y", &[batch]);
+        let weight = weighted.then(|| graph.input("weight", &[batch]));
         let mask = dropout.then(|| graph.input("mask", &[batch * self.network.hidden_neurons()]));
         let layers = self.network.apply(graph, x, mask);
         let output = layers.last().map_or(x, |l| l.a);
@@ -90,7 +92,11 @@ impl Model {
             // One output for one of two classes, or for a value.
             _ => y.reshape(&[batch, 1]),
         };
-        let cost = self.loss.apply(output, target).named("cost");
+        let cost = match weight {
+            Some(weight) => self.loss.apply_weighted(output, target, weight),
+            None => self.loss.apply(output, target),
+        };
+        let cost = cost.named("cost");
         ModelGraph { layers, output, cost }
     }
 
@@ -146,6 +152,12 @@ impl Model {
     pub(crate) fn fill_features(&self, data: &Dataset, rows: &[u32], x: &mut [f32]) {
         data.features.gather(rows, x);
         self.scaling.apply(data.columns(), x);
+    }
+
+    /// Fills `weight` with how much the rows count; it is empty where they count alike.
+    pub(crate) fn fill_weights(data: &Dataset, rows: &[u32], weight: &mut Vec<f32>) {
+        weight.clear();
+        weight.extend(data.weights.iter().flat_map(|weights| rows.iter().map(|&row| weights[row as usize])));
     }
 
     /// Fills `y` with class indices or scaled values; zeros where there is no target.

@@ -3,7 +3,7 @@
 use crate::init::Init;
 use crate::optim::Optimizer;
 use crate::schedule::Schedule;
-use chainrule_data::{Dataset, hold_out};
+use chainrule_data::Dataset;
 use serde::{Deserialize, Serialize};
 
 /// The settings of a training. With the same data, the same recipe gives the same weights, bit for bit.
@@ -59,9 +59,11 @@ impl Default for Recipe {
 }
 
 impl Recipe {
-    /// The rows of `data` to train on and the rows to validate on, both ascending; classes keep their shares.
+    /// The rows of `data` to train on and the rows to validate on, both ascending, divided as its [`Split`] says.
+    ///
+    /// [`Split`]: chainrule_data::Split
     pub fn split(&self, data: &Dataset) -> (Vec<u32>, Vec<u32>) {
-        hold_out(data.len(), data.labels(), self.validation, self.seed)
+        data.split.hold_out(data.len(), data.labels(), self.validation, self.seed)
     }
 
     /// Every setting that makes no sense, with its range.

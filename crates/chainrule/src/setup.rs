@@ -66,6 +66,8 @@ pub struct Setup {
     pub clip: Option<f64>,
     /// The seed.
     pub seed: u64,
+    /// How many rows there are, where the data are only a sample of them.
+    pub rows: Option<usize>,
 }
 
 /// Rows below which an epoch is too short to tune by epochs: small tables are passed over more often.
@@ -127,11 +129,12 @@ impl Setup {
     fn recipe(&self, data: &Dataset) -> Recipe {
         let optimizer = self.optimizer.unwrap_or(Optimizer::Adam);
         let is_image = data.image.is_some();
-        let wanted = self.batch_size.unwrap_or(if is_image { 128 } else { usual_batch(data.len()) });
-        let batch_size = wanted.min(data.len().max(1));
-        let steps = data.len().div_ceil(batch_size.max(1)).max(1);
+        let rows = self.rows.unwrap_or(data.len());
+        let wanted = self.batch_size.unwrap_or(if is_image { 128 } else { usual_batch(rows) });
+        let batch_size = wanted.min(rows.max(1));
+        let steps = rows.div_ceil(batch_size.max(1)).max(1);
         let epochs = self.epochs.unwrap_or(if is_image { 10 } else { STEPS_WANTED.div_ceil(steps).clamp(10, 300) });
-        let usual = if is_image { 0.1 } else { usual_validation(data.len()) };
+        let usual = if is_image { 0.1 } else { usual_validation(rows) };
         let validation = self.validation.unwrap_or(usual);
         let usual_schedule = if self.optimizer.is_none() { Schedule::OneCycle } else { Schedule::Constant };
         // The rate of a one-cycle is its peak, which may be higher than a constant rate.
@@ -146,7 +149,7 @@ impl Setup {
                 Activation::Sigmoid | Activation::Tanh | Activation::Identity => Init::GlorotUniform,
                 _ => Init::HeNormal,
             }),
-            l2: self.l2.unwrap_or(if is_image { 0.0 } else { usual_l2(data.len()) }),
+            l2: self.l2.unwrap_or(if is_image { 0.0 } else { usual_l2(rows) }),
             l1: self.l1,
             dropout: self.dropout,
             clip: self.clip,

@@ -13,8 +13,39 @@ pub struct Stepper {
     segments: Vec<Segment>,
     state: OptimizerState,
     dropout: Stream,
-    /// One for each batch size, with its dropout mask.
-    sessions: Vec<(usize, Session<f32>, Vec<f32>)>,
+    sessions: Vec<Prepared>,
+}
+
+/// The plan for batches of one size, with its dropout mask.
+struct Prepared {
+    batch: usize,
+    weighted: bool,
+    session: Session<f32>,
+    mask: Vec<f32>,
+}
+
+/// Samples as a network takes them.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// Scaled inputs, `[batch, features]`.
+    pub x: &'a [f32],
+    /// Class indices or values, `[batch]`.
+    pub y: &'a [f32],
+    /// How much each counts, `[batch]`; empty where they count alike.
+    pub weight: &'a [f32],
+}
+
+impl<'a> Batch<'a> {
+    /// The inputs of a plan: those that are not empty are there.
+    pub(crate) fn inputs(self, mask: &'a [f32]) -> ([&'a [f32]; 4], usize) {
+        let Self { x, y, weight } = self;
+        match (weight, mask) {
+            ([], []) => ([x, y, &[], &[]], 2),
+            ([], mask) => ([x, y, mask, &[]], 3),
+            (weight, []) => ([x, y, weight, &[]], 3),
+            (weight, mask) => ([x, y, weight, mask], 4),
+        }
+    }
 }
 
 /// What a step computed.
@@ -55,21 +86,19 @@ impl Stepper {
         })
     }
 
-    /// Forward, loss, backward and update with the learning rate `rate` on inputs `x` `[batch, features]`, scaled as
-    /// the network takes them, and targets `y` `[batch]`, class indices or values.
+    /// Forward, loss, backward and update on a batch with the learning rate `rate`.
     ///
     /// The first step of a batch size plans and takes memory; later ones allocate nothing.
     ///
     /// # Errors
     /// Inputs of the wrong length.
-    pub fn step(&mut self, model: &mut Model, x: &[f32], y: &[f32], rate: f64) -> Result<StepResult<'_>, Error> {
-        let position = self.session(model, y.len())?;
-        let (_, session, mask) = &mut self.sessions[position];
+    pub fn step(&mut self, model: &mut Model, batch: Batch<'_>, rate: f64) -> Result<StepResult<'_>, Error> {
+        let position = self.session(model, batch)?;
+        let Prepared { session, mask, .. } = &mut self.sessions[position];
         if !mask.is_empty() {
             self.dropout.fill_mask(model.recipe.dropout, mask);
         }
-        let inputs: [&[f32]; 3] = [x, y, mask];
-        let inputs = &inputs[..if mask.is_empty() { 2 } else { 3 }];
+        let (inputs, given) = batch.inputs(mask);
         let (clip, count) = (model.recipe.clip, self.segments.len());
         let mut go = |session: &mut Session<f32>| {
             let norm_is_finite = |longest| clip_norm(session.outputs_mut(GRADIENTS..GRADIENTS + count), longest);
@@ -79,11 +108,11 @@ impl Stepper {
         let (update, memory) = self.state.begin(rate, model.recipe.l1, model.recipe.l2);
         let update = |segment: usize| update(is_decayed(&self.segments[segment]));
         let mut descent = Descent { parameters: &mut model.parameters, memory, update: &update };
-        let moved = session.train(&mut descent, inputs, &mut go)?;
+        let moved = session.train(&mut descent, &inputs[..given], &mut go)?;
         if !moved {
             self.state.take_back();
         }
-        let (_, session, _) = &self.sessions[position];
+        let session = &self.sessions[position].session;
         Ok(StepResult { cost: f64::from(session.output(COST)[0]), output: session.output(OUTPUT), moved })
     }
 
@@ -96,27 +125,30 @@ impl Stepper {
         (self.dropout.position(), self.state.parts())
     }
 
-    /// The position of the session for a batch size.
-    fn session(&mut self, model: &Model, batch: usize) -> Result<usize, Error> {
-        if let Some(position) = self.sessions.iter().position(|(size, ..)| *size == batch) {
+    /// The position of what is kept for batches like this one.
+    fn session(&mut self, model: &Model, like: Batch<'_>) -> Result<usize, Error> {
+        let (batch, weighted) = (like.y.len(), !like.weight.is_empty());
+        if let Some(position) = self.sessions.iter().position(|s| (s.batch, s.weighted) == (batch, weighted)) {
             return Ok(position);
         }
         let mask = if model.recipe.dropout > 0.0 { batch * model.network.hidden_neurons() } else { 0 };
-        self.sessions.push((batch, Session::new(training_plan(model, batch)?)?, vec![0.0; mask]));
+        let session = Session::new(plan(model, batch, weighted)?)?;
+        self.sessions.push(Prepared { batch, weighted, session, mask: vec![0.0; mask] });
         Ok(self.sessions.len() - 1)
     }
 
-    /// The first value of the last step on a batch of this size that is not finite, found by running it again with
+    /// The first value of the last step, which was on this batch, that is not finite, found by running it again with
     /// nothing hidden.
-    pub(crate) fn first_non_finite(&self, model: &Model, x: &[f32], y: &[f32]) -> Result<Option<String>, Error> {
+    pub(crate) fn first_non_finite(&self, model: &Model, batch: Batch<'_>) -> Result<Option<String>, Error> {
         let graph = Graph::new();
-        let (outputs, updates) = training_outputs(model, &graph, y.len())?;
+        let (size, weighted) = (batch.y.len(), !batch.weight.is_empty());
+        let (outputs, updates) = training_outputs(model, &graph, size, weighted)?;
         let outputs: Vec<Expr<'_>> =
             outputs.into_iter().chain(updates.into_iter().map(|(_, gradient)| gradient)).collect();
         let mut session = Session::<f32>::new(Plan::transparent(&graph, &outputs)?)?;
-        let mask = self.sessions.iter().find(|(size, ..)| *size == y.len()).map_or(&[][..], |(_, _, mask)| mask);
-        let inputs: [&[f32]; 3] = [x, y, mask];
-        session.run(&model.parameters, &inputs[..if mask.is_empty() { 2 } else { 3 }])?;
+        let like = |s: &&Prepared| (s.batch, s.weighted) == (size, weighted);
+        let (inputs, given) = batch.inputs(self.sessions.iter().find(like).map_or(&[], |s| &s.mask));
+        session.run(&model.parameters, &inputs[..given])?;
         Ok(session.first_non_finite().map(|node| graph.nodes().label(node)))
     }
 }
@@ -126,8 +158,12 @@ impl Stepper {
 /// # Errors
 /// A batch too large to be planned.
 pub fn training_plan(model: &Model, batch: usize) -> Result<Plan, Error> {
+    plan(model, batch, false)
+}
+
+fn plan(model: &Model, batch: usize, weighted: bool) -> Result<Plan, Error> {
     let graph = Graph::new();
-    let (mut outputs, updates) = training_outputs(model, &graph, batch)?;
+    let (mut outputs, updates) = training_outputs(model, &graph, batch, weighted)?;
     if model.recipe.clip.is_some() {
         outputs.extend(updates.iter().map(|&(_, gradient)| gradient));
     }
@@ -142,8 +178,9 @@ fn training_outputs<'g>(
     model: &Model,
     graph: &'g Graph,
     batch: usize,
+    weighted: bool,
 ) -> Result<(Vec<Expr<'g>>, Gradients<'g>), Error> {
-    let built = model.graph(graph, batch, model.recipe.dropout > 0.0);
+    let built = model.graph(graph, batch, weighted, model.recipe.dropout > 0.0);
     let parameters: Vec<Expr<'g>> = built.layers.iter().flat_map(|l| [l.weight, l.bias]).collect();
     let gradients = graph.gradients(built.cost, &parameters)?;
     Ok((vec![built.cost, built.output], parameters.into_iter().zip(gradients).collect()))

@@ -6,8 +6,9 @@ use crate::evaluate::{Evaluator, Scores, Tally};
 use crate::model::Model;
 use crate::recipe::Recipe;
 use crate::schedule::ScheduleState;
-use crate::step::Stepper;
-use chainrule_data::{Dataset, shuffle};
+use crate::source::{InMemory, OnDisk, Source};
+use crate::step::{Batch, Stepper};
+use chainrule_data::{Dataset, Stored};
 use chainrule_engine::plan::Segment;
 use chainrule_kernels::Block;
 use serde::{Deserialize, Serialize};
@@ -105,45 +106,44 @@ pub struct Outcome {
     pub history: Vec<EpochReport>,
 }
 
-/// A model under training, with the data that it learns from and room for a batch.
+/// A model under training, with room for a batch.
 pub struct Trainer<'a> {
     model: &'a mut Model,
-    data: &'a Dataset,
     stepper: Stepper,
     x: Vec<f32>,
     y: Vec<f32>,
+    weight: Vec<f32>,
 }
 
 impl<'a> Trainer<'a> {
-    /// Prepares to train `model` on rows of `data`.
+    /// Prepares to train `model`.
     ///
     /// # Errors
-    /// A recipe that makes no sense, or data that the network does not fit.
-    pub fn new(model: &'a mut Model, data: &'a Dataset) -> Result<Self, Error> {
+    /// A recipe that makes no sense.
+    pub fn new(model: &'a mut Model) -> Result<Self, Error> {
         let stepper = Stepper::new(model)?;
-        model.check_fits(data)?;
-        if data.target.is_none() {
-            let problems = vec!["it has no target to learn".to_owned()];
-            return Err(Error::Fit { source_name: data.source.clone(), problems });
-        }
-        Ok(Self { model, data, stepper, x: Vec::new(), y: Vec::new() })
+        Ok(Self { model, stepper, x: Vec::new(), y: Vec::new(), weight: Vec::new() })
     }
 
-    /// Forward, backward and update on these rows with this learning rate; the scores are added to `tally`. Returns
+    /// Forward, backward and update on these rows of `data` with this learning rate; the scores are added to `tally`. Returns
     /// whether the cost (and the norm of the gradient, where it is clipped) is finite; if not, the weights are as
     /// before.
     ///
     /// The first step of a batch size plans and takes memory; later ones allocate nothing.
     ///
     /// # Errors
-    /// An error of the engine, which only a fault in planning could cause.
-    pub fn step(&mut self, rows: &[u32], rate: f64, tally: &mut Tally) -> Result<bool, Error> {
-        let Self { model, data, stepper, x, y } = self;
+    /// Data that the network does not fit, seen by the length of its rows.
+    pub fn step(&mut self, data: &Dataset, rows: &[u32], rate: f64, tally: &mut Tally) -> Result<bool, Error> {
+        let Self { model, stepper, x, y, weight } = self;
+        if data.columns() != model.network.inputs {
+            model.check_fits(data)?;
+        }
         x.resize(rows.len() * model.network.inputs, 0.0);
         y.resize(rows.len(), 0.0);
         model.fill_features(data, rows, x);
         model.fill_targets(data, rows, y);
-        let done = stepper.step(model, x, y, rate)?;
+        Model::fill_weights(data, rows, weight);
+        let done = stepper.step(model, Batch { x, y, weight }, rate)?;
         if done.moved {
             tally.add(model, done.cost, done.output, y);
         }
@@ -160,7 +160,10 @@ impl<'a> Trainer<'a> {
     fn first_non_finite(&self) -> Result<Option<String>, Error> {
         match self.first_non_finite_weight() {
             Some(weight) => Ok(Some(weight)),
-            None => self.stepper.first_non_finite(self.model, &self.x, &self.y),
+            None => {
+                let batch = Batch { x: &self.x, y: &self.y, weight: &self.weight };
+                self.stepper.first_non_finite(self.model, batch)
+            }
         }
     }
 }
@@ -169,7 +172,7 @@ impl<'a> Trainer<'a> {
 /// validation loss, or the last ones if nothing is held out.
 ///
 /// # Errors
-/// As [`Trainer::new`]; or divergence, with the weights of the best epoch (at first the initial ones) in the model.
+/// A recipe that makes no sense, or data that the network does not fit; or divergence, with the weights of the best epoch (at first the initial ones) in the model.
 pub fn fit(model: &mut Model, data: &Dataset, observer: &mut dyn Observer) -> Result<Outcome, Error> {
     fit_saving(model, data, None, observer)
 }
@@ -184,22 +187,54 @@ pub fn fit_saving(
     checkpoints: Option<&Checkpoints>,
     observer: &mut dyn Observer,
 ) -> Result<Outcome, Error> {
-    model.check_fits(data)?;
-    let saver = checkpoints.map(|checkpoints| Saver::new(checkpoints, model, data)).transpose()?;
-    let recipe = model.recipe.clone();
-    let (train, held_out) = recipe.split(data);
+    let (train, held_out) = model.recipe.split(data);
+    run(model, &mut InMemory::new(data, train), data, &held_out, checkpoints, observer)
+}
+
+/// [`fit_saving`] for samples that were written to a file because they do not fit in memory; the best epoch is chosen on
+/// `validation`, if it has rows.
+///
+/// # Errors
+/// As [`fit_saving`]; and a file that can no longer be read.
+pub fn fit_stored(
+    model: &mut Model,
+    train: Stored,
+    validation: &Dataset,
+    checkpoints: Option<&Checkpoints>,
+    observer: &mut dyn Observer,
+) -> Result<Outcome, Error> {
+    let held_out: Vec<u32> = (0..validation.len() as u32).collect();
+    run(model, &mut OnDisk::new(train), validation, &held_out, checkpoints, observer)
+}
+
+fn run(
+    model: &mut Model,
+    source: &mut dyn Source,
+    validation: &Dataset,
+    held_out: &[u32],
+    checkpoints: Option<&Checkpoints>,
+    observer: &mut dyn Observer,
+) -> Result<Outcome, Error> {
+    model.check_fits(validation)?;
+    if validation.target.is_none() {
+        let problems = vec!["it has no target to learn".to_owned()];
+        return Err(Error::Fit { source_name: validation.source.clone(), problems });
+    }
+    let start = |checkpoints| Saver::new(checkpoints, source.fingerprint(model));
+    let saver = checkpoints.map(start).transpose()?;
     let best = model.parameters.clone();
-    let mut trainer = Trainer::new(model, data)?;
+    let schedule = ScheduleState::new(model.recipe.schedule, model.recipe.learning_rate);
+    let mut trainer = Trainer::new(model)?;
     let mut course = Course {
-        progress: Progress::new(ScheduleState::new(recipe.schedule, recipe.learning_rate)),
+        progress: Progress::new(schedule),
         best,
-        order: train,
+        validation,
         held_out,
         evaluator: Evaluator::new(),
         saver,
     };
     course.resume(&mut trainer, observer)?;
-    let ending = course.run(&mut trainer, observer);
+    let ending = course.run(source, &mut trainer, observer);
     let Course { progress: Progress { best_epoch, history, .. }, best, .. } = course;
     // A stop before the end of the first epoch leaves no best epoch: then the weights so far are kept.
     if ending.is_err() || best_epoch.is_some() {
@@ -252,18 +287,26 @@ impl Progress {
     }
 }
 
+/// How much an epoch is.
+#[derive(Clone, Copy)]
+struct Size {
+    samples: usize,
+    steps: usize,
+}
+
 /// A training under way.
-struct Course {
+struct Course<'a> {
     progress: Progress,
     /// The weights to keep.
     best: Block<f32>,
-    order: Vec<u32>,
-    held_out: Vec<u32>,
+    /// The data of which the rows `held_out` are validated on.
+    validation: &'a Dataset,
+    held_out: &'a [u32],
     evaluator: Evaluator,
     saver: Option<Saver>,
 }
 
-impl Course {
+impl Course<'_> {
     /// Goes to where the checkpoint was written, if there is one.
     fn resume(&mut self, trainer: &mut Trainer<'_>, observer: &mut dyn Observer) -> Result<(), Error> {
         let Some(saver) = &self.saver else { return Ok(()) };
@@ -271,10 +314,6 @@ impl Course {
         if let Some(progress) = saver.resume(model, stepper, &mut self.best)? {
             observer.on_resume(progress.epoch, progress.step);
             self.progress = progress;
-        }
-        // The order of an epoch comes from the order of the one before.
-        for epoch in 1..self.progress.epoch {
-            shuffle(&mut self.order, model.recipe.seed, epoch as u64);
         }
         Ok(())
     }
@@ -291,13 +330,18 @@ impl Course {
         if is_due { self.save(trainer) } else { Ok(()) }
     }
 
-    fn run(&mut self, trainer: &mut Trainer<'_>, observer: &mut dyn Observer) -> Result<Ending, Error> {
+    fn run(
+        &mut self,
+        source: &mut dyn Source,
+        trainer: &mut Trainer<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Ending, Error> {
         let ending = loop {
             if let Some(ending) = self.progress.ending(&trainer.model.recipe) {
                 break ending;
             }
             let begin = Instant::now();
-            if self.epoch(trainer, observer)? == Control::Stop {
+            if self.epoch(source, trainer, observer)? == Control::Stop {
                 break Ending::Stopped;
             }
             let report = self.close(trainer, begin)?;
@@ -312,33 +356,58 @@ impl Course {
         Ok(ending)
     }
 
-    /// The steps of an epoch that are not done yet, in an order of its own; the last batch may be smaller.
-    fn epoch(&mut self, trainer: &mut Trainer<'_>, observer: &mut dyn Observer) -> Result<Control, Error> {
-        let Recipe { batch_size, epochs, seed, .. } = trainer.model.recipe;
-        let epoch = self.progress.epoch;
-        let mut order = std::mem::take(&mut self.order);
-        shuffle(&mut order, seed, epoch as u64);
-        let steps = order.len().div_ceil(batch_size);
-        let mut control = Control::Continue;
-        for rows in order.chunks(batch_size).skip(self.progress.step) {
-            let done = (epoch - 1) * steps + self.progress.step;
-            let rate = self.progress.schedule.rate(done as f64 / (epochs * steps) as f64, epoch - 1);
-            if !trainer.step(rows, rate, &mut self.progress.tally)? {
-                let (step, node) = (self.progress.step + 1, trainer.first_non_finite()?);
-                return Err(Error::Diverged { epoch, step, node, rate, kept_epoch: self.progress.best_epoch });
+    /// The steps of an epoch that are not done yet, part by part; the last batch of a part may be smaller.
+    fn epoch(
+        &mut self,
+        source: &mut dyn Source,
+        trainer: &mut Trainer<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Control, Error> {
+        let Recipe { batch_size, seed, .. } = trainer.model.recipe;
+        source.begin(self.progress.epoch, seed);
+        let sizes = source.parts();
+        let steps: Vec<usize> = sizes.iter().map(|samples| samples.div_ceil(batch_size)).collect();
+        let all = Size { samples: sizes.iter().sum(), steps: steps.iter().sum() };
+        let mut before = 0;
+        for (part, steps) in steps.into_iter().enumerate() {
+            let done = (self.progress.step - before).min(steps);
+            before += steps;
+            if done == steps {
+                continue;
             }
-            (self.progress.step, self.progress.rate) = (self.progress.step + 1, rate);
-            let scores = self.progress.tally.scores();
-            let (samples, of) = (self.progress.tally.samples(), order.len());
-            let report = StepReport { epoch, samples, of, loss: scores.loss, accuracy: scores.accuracy };
-            control = observer.on_step(&report);
-            if control == Control::Stop {
-                break;
+            let (data, order) = source.part(part)?;
+            for rows in order.chunks(batch_size).skip(done) {
+                if self.step(trainer, data, rows, all, observer)? == Control::Stop {
+                    return Ok(Control::Stop);
+                }
+                self.save_if_due(trainer, false)?;
             }
-            self.save_if_due(trainer, false)?;
         }
-        self.order = order;
-        Ok(control)
+        Ok(Control::Continue)
+    }
+
+    fn step(
+        &mut self,
+        trainer: &mut Trainer<'_>,
+        data: &Dataset,
+        rows: &[u32],
+        of_epoch: Size,
+        observer: &mut dyn Observer,
+    ) -> Result<Control, Error> {
+        let progress = &mut self.progress;
+        let epoch = progress.epoch;
+        let done = (epoch - 1) * of_epoch.steps + progress.step;
+        let all = trainer.model.recipe.epochs * of_epoch.steps;
+        let rate = progress.schedule.rate(done as f64 / all as f64, epoch - 1);
+        if !trainer.step(data, rows, rate, &mut progress.tally)? {
+            let (step, node) = (progress.step + 1, trainer.first_non_finite()?);
+            return Err(Error::Diverged { epoch, step, node, rate, kept_epoch: progress.best_epoch });
+        }
+        (progress.step, progress.rate) = (progress.step + 1, rate);
+        let (scores, samples) = (progress.tally.scores(), progress.tally.samples());
+        let report =
+            StepReport { epoch, samples, of: of_epoch.samples, loss: scores.loss, accuracy: scores.accuracy };
+        Ok(observer.on_step(&report))
     }
 
     /// Validates, remembers the best, reports, and goes to the next epoch.
@@ -350,9 +419,9 @@ impl Course {
             let (step, node) = (progress.step, Some(node));
             return Err(Error::Diverged { epoch, step, node, rate, kept_epoch: progress.best_epoch });
         }
-        let validation = match self.held_out.as_slice() {
+        let validation = match self.held_out {
             [] => None,
-            rows => Some(self.evaluator.tally(trainer.model, trainer.data, rows)?.scores()),
+            rows => Some(self.evaluator.tally(trainer.model, self.validation, rows)?.scores()),
         };
         let train = tally.scores();
         let loss = validation.as_ref().map_or(train.loss, |v| v.loss);

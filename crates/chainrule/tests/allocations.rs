@@ -36,18 +36,15 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// How many allocations fifty steps make after two to warm up.
-fn allocations(optimizer: &str, dropout: f64, batch: usize, hidden: usize, clip: Option<f64>) -> usize {
+fn allocations(optimizer: &str, dropout: f64, batch: usize, hidden: usize, clip: Option<f64>, weighted: bool) -> usize {
     let rows = 256;
-    let data = Dataset {
-        features: Matrix::new(rows, 100, Values::Floats((0..rows * 100).map(|i| (i as f32).sin()).collect())),
-        feature_names: Vec::new(),
-        target: Some(Target::Classes {
-            labels: (0..rows as u32).map(|r| r % 3).collect(),
-            names: ["a", "b", "c"].map(str::to_owned).to_vec(),
-        }),
-        image: None,
-        source: "test data".to_owned(),
+    let features = Matrix::new(rows, 100, Values::Floats((0..rows * 100).map(|i| (i as f32).sin()).collect()));
+    let target = Target::Classes {
+        labels: (0..rows as u32).map(|r| r % 3).collect(),
+        names: ["a", "b", "c"].map(str::to_owned).to_vec(),
     };
+    let weights = weighted.then(|| (0..rows).map(|r| 0.5 + (r % 2) as f32).collect());
+    let data = Dataset { weights, ..Dataset::new(features, target, "test data") };
     let mut net = Mlp::builder()
         .input(100)
         .hidden(hidden, Activation::Relu)
@@ -58,12 +55,12 @@ fn allocations(optimizer: &str, dropout: f64, batch: usize, hidden: usize, clip:
         .build()
         .unwrap();
     net.model.task = chainrule::Task::Classes(["a", "b", "c"].map(str::to_owned).to_vec());
-    let mut trainer = Trainer::new(&mut net.model, &data).unwrap();
+    let mut trainer = Trainer::new(&mut net.model).unwrap();
     let order: Vec<u32> = (0..rows as u32).collect();
     let mut tally = Tally::default();
     let mut step = |number: usize| {
         let start = number * 7 % (rows - batch + 1);
-        assert!(trainer.step(&order[start..start + batch], 1e-3, &mut tally).unwrap());
+        assert!(trainer.step(&data, &order[start..start + batch], 1e-3, &mut tally).unwrap());
     };
     let at_first = ALLOCATIONS.load(Ordering::SeqCst);
     (0..2).for_each(&mut step);
@@ -93,11 +90,11 @@ fn a_step_allocates_nothing() {
         mark_threads();
         for optimizer in chainrule::Optimizer::NAMES {
             for (dropout, batch, clip) in [(0.0, 10, None), (0.3, 64, Some(1.0))] {
-                let count = allocations(optimizer, dropout, batch, 64, clip);
+                let count = allocations(optimizer, dropout, batch, 64, clip, clip.is_some());
                 assert_eq!(count, 0, "{optimizer}, dropout {dropout}, batch {batch}");
             }
         }
         // Large enough for the products to be shared between threads.
-        assert_eq!(allocations("adam", 0.0, 256, 512, None), 0);
+        assert_eq!(allocations("adam", 0.0, 256, 512, None, false), 0);
     });
 }

@@ -15,13 +15,9 @@ fn sectors(count: usize) -> Dataset {
         [radius * angle.cos(), radius * angle.sin()]
     };
     let labels = (0..count).map(|i| if i % 11 == 0 { 0 } else { (i * 37 % 360 / 120) as u32 }).collect();
-    Dataset {
-        features: Matrix::new(count, 2, Values::Floats((0..count).flat_map(point).collect())),
-        feature_names: vec!["x".into(), "y".into()],
-        target: Some(Target::Classes { labels, names: vec!["a".into(), "b".into(), "c".into()] }),
-        image: None,
-        source: "sectors".into(),
-    }
+    let features = Matrix::new(count, 2, Values::Floats((0..count).flat_map(point).collect()));
+    let target = Target::Classes { labels, names: vec!["a".into(), "b".into(), "c".into()] };
+    Dataset::new(features, target, "sectors")
 }
 
 fn model(optimizer: Optimizer, schedule: Schedule) -> Model {

@@ -36,13 +36,8 @@ fn line(count: usize) -> Dataset {
 }
 
 fn dataset(rows: usize, cols: usize, values: Vec<f32>, target: Target) -> Dataset {
-    Dataset {
-        features: Matrix::new(rows, cols, Values::Floats(values)),
-        feature_names: (0..cols).map(|c| format!("x{c}")).collect(),
-        target: Some(target),
-        image: None,
-        source: "test data".to_owned(),
-    }
+    let feature_names = (0..cols).map(|c| format!("x{c}")).collect();
+    Dataset { feature_names, ..Dataset::new(Matrix::new(rows, cols, Values::Floats(values)), target, "test data") }
 }
 
 fn ring_net() -> MlpBuilder {

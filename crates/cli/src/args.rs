@@ -1,5 +1,6 @@
 //! The command line: one block an option, with its help.
 
+use chainrule::data::{ClassWeights, LEAST_MEMORY};
 use chainrule::{Activation, Every, Init, Loss, Optimizer, ScalingChoice, Schedule, Sizes};
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
@@ -124,6 +125,8 @@ const TRAIN_EXAMPLES: &str = "Examples:
   chainrule train houses.csv --target price --validation 0.2 --patience 20
   chainrule train flowers.csv --target species --hidden none
   chainrule train houses.csv --target price --folds 5
+  chainrule train loans.csv --target default --class-weight balanced --group customer
+  chainrule train clicks.parquet --target clicked --memory 1GB
   chainrule train data/mnist --checkpoint run1 --every 30s --resume
 
 What is not given is chosen to fit the data, and shown.";
@@ -145,6 +148,21 @@ pub(crate) struct TrainArgs {
     /// Columns to leave out
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub(crate) drop: Vec<String>,
+    /// The column that says how much each row counts in training; 0 leaves a row out
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) weight: Option<String>,
+    /// How much the rows of each class count: balanced, or as in yes=5,no=1
+    #[arg(long, value_name = "WEIGHTS")]
+    pub(crate) class_weight: Option<ClassWeights>,
+    /// Keep rows with the same value in this column together when some are held out; it is not learned from
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) group: Option<String>,
+    /// Hold out the latest rows by this column of dates or numbers, instead of some at random
+    #[arg(long, value_name = "COLUMN", conflicts_with_all = ["group", "folds"])]
+    pub(crate) time: Option<String>,
+    /// Keep within about this much memory, as in 500MB or 2GB: for tables that are larger than that
+    #[arg(long, value_name = "SIZE", value_parser = memory, conflicts_with_all = ["folds", "time"])]
+    pub(crate) memory: Option<u64>,
     /// Whether the target is a class or a value [default: from the data]
     #[arg(long, value_name = "TASK", value_parser = ["classify", "regress"])]
     pub(crate) task: Option<String>,
@@ -249,6 +267,26 @@ fn hidden_sizes(text: &str) -> Result<Hidden, String> {
 
 fn number(text: &str) -> Result<f64, String> {
     text.parse::<f64>().ok().filter(|v| v.is_finite()).ok_or_else(|| "it must be a finite number".to_owned())
+}
+
+fn memory(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is no size: write it as in 500MB or 2GB");
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let amount: f64 = text[..text.len() - unit.len()].parse().map_err(|_| wrong())?;
+    let scale = match unit.trim().to_ascii_uppercase().as_str() {
+        "KB" => 1e3,
+        "MB" => 1e6,
+        "GB" => 1e9,
+        "KIB" => 1024.0,
+        "MIB" => 1048576.0,
+        "GIB" => 1073741824.0,
+        _ => return Err(wrong()),
+    };
+    let bytes = (amount * scale) as u64;
+    if bytes < LEAST_MEMORY {
+        return Err(format!("{text} is too little: at least {} MB are needed", LEAST_MEMORY.div_ceil(1_000_000)));
+    }
+    Ok(bytes)
 }
 
 const EVALUATE_EXAMPLES: &str = "Examples:

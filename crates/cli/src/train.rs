@@ -7,7 +7,8 @@ use crate::input::keep_inputs;
 use crate::output::{DIM, HEADING, RESULT, bytes, count, number, percent};
 use anyhow::{Result, bail};
 use chainrule::data::{
-    Dataset, Encoder, IdxFolder, LevelOptions, ReadOptions, SampleOptions, Samples, Task as TableTask, read_idx_folder,
+    Dataset, Encoder, IdxFolder, LevelOptions, ReadOptions, SampleOptions, Samples, SplitBy, Stored, StoredSamples,
+    Task as TableTask, read_idx_folder,
 };
 use chainrule::{
     Baselines, Checkpoints, Control, Ending, EpochReport, Error, Evaluation, Model, Observer, Outcome, Setup,
@@ -28,15 +29,24 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     let begin = Instant::now();
     keep_inputs(&args.out, &[&args.data])?;
     chainrule::check_writable(&args.out)?;
-    let Input { train, test, encoder, notes } = read(args)?;
-    let mut model = Setup { encoder, ..setup(args) }.build(&train)?;
+    let input = read(args)?;
+    let rows = input.stored.as_ref().map(|stored| stored.train.rows() + stored.validation.len());
+    let Input { train, stored, test, encoder, notes } = input;
+    let mut model = Setup { encoder, rows, ..setup(args) }.build(&train)?;
     if let Some(target) = &args.target {
         model.target.clone_from(target);
     }
     if args.show_plan {
         return show_plan(&model);
     }
-    announce(args, &model, &train, test.as_ref(), &notes)?;
+    let samples = match &stored {
+        Some(stored) => [stored.train.rows(), stored.validation.len()],
+        None => {
+            let (kept, held_out) = model.recipe.split(&train);
+            [kept.len(), held_out.len()]
+        }
+    };
+    announce(args, &model, &train.source, samples, test.as_ref(), &notes)?;
     let interrupted = listen_for_interrupt()?;
     let mut watcher = Watcher::new(args.json, interrupted);
     let checkpoints = args.checkpoint.as_ref().map(|folder| Checkpoints {
@@ -45,7 +55,13 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
         resume: args.resume,
     });
     let outcome = chainrule::with_threads(args.threads.into(), || {
-        chainrule::fit_saving(&mut model, &train, checkpoints.as_ref(), &mut watcher)
+        let checkpoints = checkpoints.as_ref();
+        match stored {
+            Some(Kept { train, validation }) => {
+                chainrule::fit_stored(&mut model, train, &validation, checkpoints, &mut watcher)
+            }
+            None => chainrule::fit_saving(&mut model, &train, checkpoints, &mut watcher),
+        }
     });
     watcher.bar.finish_and_clear();
     match outcome {
@@ -76,17 +92,26 @@ pub(crate) fn setup(args: &TrainArgs) -> Setup {
         dropout: args.dropout,
         clip: args.clip,
         seed: args.seed,
+        rows: None,
     }
 }
 
 /// What there is to train and test on.
 struct Input {
+    /// The samples to train on, or a few of them if most are in a file.
     train: Dataset,
+    stored: Option<Kept>,
     test: Option<Dataset>,
     /// How the columns of a table became features.
     encoder: Option<Encoder>,
     /// What is to be said of the data.
     notes: Vec<String>,
+}
+
+/// What is learned from when it does not fit in memory.
+struct Kept {
+    train: Stored,
+    validation: Dataset,
 }
 
 fn read(args: &TrainArgs) -> Result<Input> {
@@ -100,23 +125,37 @@ fn read(args: &TrainArgs) -> Result<Input> {
         ("--categorical", !args.categorical.is_empty()),
         ("--numeric", !args.numeric.is_empty()),
         ("--drop", !args.drop.is_empty()),
+        ("--weight", args.weight.is_some()),
+        ("--class-weight", args.class_weight.is_some()),
+        ("--group", args.group.is_some()),
+        ("--time", args.time.is_some()),
+        ("--memory", args.memory.is_some()),
     ];
     if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
         bail!(Usage(format!("{option} is for tables, and {} is a folder", args.data.display())));
     }
     let IdxFolder { train, test } = read_idx_folder(&args.data)?;
-    Ok(Input { train, test, encoder: None, notes: Vec::new() })
+    Ok(Input { train, stored: None, test, encoder: None, notes: Vec::new() })
 }
 
 fn read_table(args: &TrainArgs) -> Result<Input> {
     let options = table_options(args)?;
-    let Samples { kinds, encoder, train, test, without_target } = options.read(&[&args.data])?;
+    let (Samples { kinds, encoder, train, test, without_target }, stored) = match args.memory {
+        None => (options.read(&[&args.data])?, None),
+        Some(memory) => {
+            let folder = args.out.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new("."));
+            let StoredSamples { kinds, encoder, example, train, validation, test, without_target } =
+                options.read_stored(&[&args.data], memory, folder)?;
+            (Samples { kinds, encoder, train: example, test, without_target }, Some(Kept { train, validation }))
+        }
+    };
     let mut notes = vec![kinds.to_string()];
     if without_target > 0 {
         let rows = count(without_target);
         notes.push(format!("note: {rows} rows have no {} and are left out\n", options.target));
     }
-    Ok(Input { train, test, encoder: Some(encoder), notes })
+    Ok(Input { train, stored, test, encoder: Some(encoder), notes })
 }
 
 /// How a table is to be read.
@@ -146,6 +185,13 @@ pub(crate) fn table_options(args: &TrainArgs) -> Result<SampleOptions> {
             Some(_) => TableTask::Regress,
             None => TableTask::Auto,
         },
+        weight: args.weight.clone(),
+        class_weights: args.class_weight.clone().unwrap_or_default(),
+        split: match (&args.group, &args.time) {
+            (Some(group), _) => SplitBy::Group(group.clone()),
+            (None, Some(time)) => SplitBy::Time(time.clone()),
+            (None, None) => SplitBy::Rows,
+        },
         read: ReadOptions {
             categorical: args.categorical.clone(),
             numeric: args.numeric.clone(),
@@ -159,15 +205,21 @@ pub(crate) fn table_options(args: &TrainArgs) -> Result<SampleOptions> {
     })
 }
 
-fn announce(args: &TrainArgs, model: &Model, train: &Dataset, test: Option<&Dataset>, notes: &[String]) -> Result<()> {
+fn announce(
+    args: &TrainArgs,
+    model: &Model,
+    source: &str,
+    [train, validation]: [usize; 2],
+    test: Option<&Dataset>,
+    notes: &[String],
+) -> Result<()> {
     let summary = Summary::new(model)?;
-    let held_out = model.recipe.split(train).1.len();
     let r = &model.recipe;
     if args.json {
         let event = json!({
-            "event": "start", "data": train.source, "network": model.network.to_string(),
+            "event": "start", "data": source, "network": model.network.to_string(),
             "parameters": summary.parameters, "loss": model.loss, "recipe": r,
-            "samples": {"train": train.len() - held_out, "validation": held_out, "test": test.map_or(0, Dataset::len)},
+            "samples": {"train": train, "validation": validation, "test": test.map_or(0, Dataset::len)},
         });
         anstream::println!("{event}");
         return Ok(());
@@ -177,9 +229,9 @@ fn announce(args: &TrainArgs, model: &Model, train: &Dataset, test: Option<&Data
     }
     anstream::println!(
         "{HEADING}{}{HEADING:#}  {} samples to train, {} to validate, {} to test",
-        train.source,
-        count(train.len() - held_out),
-        count(held_out),
+        source,
+        count(train),
+        count(validation),
         test.map_or("none".to_owned(), |t| count(t.len()))
     );
     anstream::println!(
@@ -201,9 +253,9 @@ fn announce(args: &TrainArgs, model: &Model, train: &Dataset, test: Option<&Data
     let extra = [("l2", r.l2), ("l1", r.l1), ("dropout", r.dropout), ("clip", r.clip.unwrap_or(0.0))];
     parts.extend(extra.iter().filter(|(_, v)| *v > 0.0).map(|(name, v)| format!("{name} {}", number(*v))));
     anstream::println!("{DIM}{}{DIM:#}", parts.join(", "));
-    if held_out > 0 && held_out < 30 {
+    if (1..30).contains(&validation) {
         anstream::println!(
-            "note: {held_out} samples to validate on say little: more data or --validation 0.3 says more"
+            "note: {validation} samples to validate on say little: more data or --validation 0.3 says more"
         );
     }
     anstream::println!();

@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let all: Vec<u32> = (0..u32::try_from(frame.rows())?).collect();
     let begin = Instant::now();
-    let kinds = Kinds::infer(&frame, &all, None, &ReadOptions::default())?;
+    let kinds = Kinds::infer(&frame, &all, &[], &ReadOptions::default())?;
     println!("kinds: {}", rate(begin));
     let begin = Instant::now();
     let encoder = Encoder::fit(&frame, &all, &kinds, &LevelOptions::default())?;

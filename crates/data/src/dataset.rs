@@ -1,6 +1,6 @@
 //! A matrix of features together with what is known about it.
 
-use crate::Matrix;
+use crate::{Matrix, Split};
 
 /// Features, and the target where the file has one.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +11,10 @@ pub struct Dataset {
     pub feature_names: Vec<String>,
     /// What is to be predicted; `None` for a file that is only to be predicted from.
     pub target: Option<Target>,
+    /// How much each example counts in training, 1 on average; all the same if not given.
+    pub weights: Option<Vec<f32>>,
+    /// Which examples must stay together when some are held out.
+    pub split: Split,
     /// The size of the image that a row is, when rows are images.
     pub image: Option<ImageSize>,
     /// Where the rows came from, as shown in messages.
@@ -18,6 +22,19 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// Examples that count alike, in a table whose columns have no names yet.
+    pub fn new(features: Matrix, target: Target, source: &str) -> Self {
+        Self {
+            features,
+            feature_names: Vec::new(),
+            target: Some(target),
+            weights: None,
+            split: Split::Rows,
+            image: None,
+            source: source.to_owned(),
+        }
+    }
+
     /// The class of every sample, if the target is a class.
     pub fn labels(&self) -> Option<&[u32]> {
         self.target.as_ref().and_then(Target::labels)
@@ -34,8 +51,33 @@ impl Dataset {
             features: self.features.select(rows),
             feature_names: self.feature_names.clone(),
             target,
+            weights: self.weights.as_ref().map(|weights| rows.iter().map(|&row| weights[row as usize]).collect()),
+            split: self.split.select(rows),
             image: self.image,
             source: self.source.clone(),
+        }
+    }
+
+    /// Adds examples with the same features, target and choice of weights; which ones stay together is not kept.
+    ///
+    /// # Panics
+    /// If they differ in any of these.
+    pub(crate) fn append(&mut self, more: &Self) {
+        self.features.append(&more.features);
+        match (&mut self.target, &more.target) {
+            (Some(Target::Classes { labels, .. }), Some(Target::Classes { labels: more, .. })) => {
+                labels.extend_from_slice(more);
+            }
+            (Some(Target::Values { values, .. }), Some(Target::Values { values: more, .. })) => {
+                values.extend_from_slice(more);
+            }
+            (None, None) => {}
+            _ => panic!("examples put together have the same kind of target"),
+        }
+        match (&mut self.weights, &more.weights) {
+            (Some(weights), Some(more)) => weights.extend_from_slice(more),
+            (None, None) => {}
+            _ => panic!("examples put together have weights, or none have"),
         }
     }
 

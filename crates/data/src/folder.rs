@@ -104,12 +104,12 @@ fn read_set(images_file: &Path, labels_file: &Path, known: Option<&[i64]>) -> Re
     };
     let positions = positions(labels_file, &labels, &numbers)?;
     let pixel_names = (0..height).flat_map(|y| (0..width).map(move |x| format!("pixel {y},{x}")));
+    let features = Matrix::new(count, height * width, images.values);
+    let target = Target::Classes { labels: positions, names: numbers.iter().map(i64::to_string).collect() };
     let dataset = Dataset {
-        features: Matrix::new(count, height * width, images.values),
         feature_names: pixel_names.collect(),
-        target: Some(Target::Classes { labels: positions, names: numbers.iter().map(i64::to_string).collect() }),
         image: Some(ImageSize { height, width }),
-        source: images_file.display().to_string(),
+        ..Dataset::new(features, target, &images_file.display().to_string())
     };
     Ok((dataset, numbers))
 }

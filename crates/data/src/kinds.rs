@@ -27,12 +27,16 @@ pub enum Kind {
     Constant,
     /// What is to be predicted.
     Target,
+    /// How much a row counts.
+    Weight,
+    /// What rows belong together when some are held out.
+    Group,
 }
 
 impl Kind {
     /// Whether a column of this kind is learned from.
     pub fn is_feature(self) -> bool {
-        !matches!(self, Kind::Id | Kind::Constant | Kind::Target)
+        matches!(self, Kind::Number | Kind::Category | Kind::Boolean | Kind::Time)
     }
 
     /// The kind in a word.
@@ -45,6 +49,8 @@ impl Kind {
             Kind::Id => "id",
             Kind::Constant => "constant",
             Kind::Target => "target",
+            Kind::Weight => "weight",
+            Kind::Group => "group",
         }
     }
 }
@@ -71,7 +77,7 @@ pub struct Kinds {
 
 impl Kinds {
     /// Finds out what the columns are from the named rows. Columns that the options ask for as categories or numbers
-    /// are that; `target` is the name of what is to be predicted.
+    /// are that; `roles` names those that have another part, such as the target.
     ///
     /// # Errors
     ///
@@ -80,15 +86,15 @@ impl Kinds {
     /// # Panics
     ///
     /// If a row is not there.
-    pub fn infer(frame: &Frame, rows: &[u32], target: Option<&str>, options: &ReadOptions) -> Result<Self, DataError> {
+    pub fn infer(frame: &Frame, rows: &[u32], roles: &[(&str, Kind)], options: &ReadOptions) -> Result<Self, DataError> {
         let file = || frame.place(0).file;
         let columns = frame.columns().iter().map(|column| {
             let missing = rows.iter().filter(|&&row| column.cells.is_missing(row as usize)).count();
             if missing == rows.len() {
                 return Err(TableError::AllMissing { file: file(), column: column.name.clone() });
             }
-            let (kind, holds) = if Some(column.name.as_str()) == target {
-                (Kind::Target, holds(column, rows))
+            let (kind, holds) = if let Some((_, role)) = roles.iter().find(|(name, _)| *name == column.name) {
+                (*role, holds(column, rows))
             } else if options.numeric.contains(&column.name) {
                 (Kind::Number, holds(column, rows))
             } else if options.categorical.contains(&column.name) {
@@ -237,7 +243,7 @@ mod tests {
     fn tells_the_kinds_apart() {
         let frame = sample();
         let rows: Vec<u32> = (1..40).collect();
-        let kinds = Kinds::infer(&frame, &rows, Some("label"), &ReadOptions::default()).unwrap();
+        let kinds = Kinds::infer(&frame, &rows, &[("label", Kind::Target)], &ReadOptions::default()).unwrap();
         let found: Vec<Kind> = kinds.columns.iter().map(|column| column.kind).collect();
         use Kind::*;
         assert_eq!(found, [Id, Number, Boolean, Constant, Id, Category, Boolean, Time, Target]);
@@ -247,14 +253,14 @@ mod tests {
             numeric: vec!["row".to_string()],
             ..ReadOptions::default()
         };
-        let kinds = Kinds::infer(&frame, &rows, Some("label"), &options).unwrap();
+        let kinds = Kinds::infer(&frame, &rows, &[("label", Kind::Target)], &options).unwrap();
         assert_eq!((kinds.columns[0].kind, kinds.columns[4].kind), (Number, Category));
     }
 
     #[test]
     fn prints_as_a_table() {
         let rows: Vec<u32> = (0..40).collect();
-        let shown = Kinds::infer(&sample(), &rows, Some("label"), &ReadOptions::default()).unwrap().to_string();
+        let shown = Kinds::infer(&sample(), &rows, &[("label", Kind::Target)], &ReadOptions::default()).unwrap().to_string();
         let expected = "\
 column  kind         missing  holds
 row     id                    the number of the row (left out)
@@ -273,10 +279,10 @@ label   target                2 different: c0, c1
     #[test]
     fn what_cannot_be_learned_from_is_said() {
         let empty = Frame::new(vec![numbers("a", [1.0, 2.0]), numbers("b", [f64::NAN, f64::NAN])]);
-        let error = Kinds::infer(&empty, &[0, 1], None, &ReadOptions::default()).unwrap_err().to_string();
+        let error = Kinds::infer(&empty, &[0, 1], &[], &ReadOptions::default()).unwrap_err().to_string();
         assert!(error.contains("\"b\"") && error.contains("--drop b"), "{error}");
         let same = Frame::new(vec![numbers("a", [1.0, 1.0]), numbers("t", [1.0, 2.0])]);
-        let error = Kinds::infer(&same, &[0, 1], Some("t"), &ReadOptions::default()).unwrap_err();
+        let error = Kinds::infer(&same, &[0, 1], &[("t", Kind::Target)], &ReadOptions::default()).unwrap_err();
         assert!(matches!(error, DataError::Table(TableError::NothingToLearnFrom { .. })));
     }
 }

@@ -14,7 +14,9 @@ pub mod matrix;
 pub mod samples;
 pub mod scaling;
 pub mod split;
+pub mod stored;
 pub mod table;
+pub mod weights;
 
 mod folder;
 mod source;
@@ -28,11 +30,13 @@ pub use frame::{Cells, Chunks, Column, Format, Frame, ReadOptions, Texts, read_c
 pub use idx::{IdxArray, IdxFolder, read_idx, read_idx_folder};
 pub use kinds::{ColumnKind, Kind, Kinds};
 pub use matrix::{Matrix, Values};
-pub use samples::{KnownSamples, SampleOptions, Samples, TargetTable, read_known, usual_validation};
+pub use samples::{KnownSamples, SampleOptions, SplitBy, Samples, TargetTable, read_known, usual_validation};
 pub use scaling::Scaling;
-pub use split::{folds, hold_out, hold_out_groups, hold_out_latest, shuffle};
+pub use split::{Split, hold_out, shuffle};
+pub use stored::{Fingerprint, LEAST_MEMORY, Stored, StoredSamples};
 pub use table::{TableOptions, Task, read_table, read_table_with_columns};
 pub use time::Cycle;
+pub use weights::ClassWeights;
 
 /// The most classes a target may have.
 ///

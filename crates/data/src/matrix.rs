@@ -59,6 +59,26 @@ impl Matrix {
         &self.values
     }
 
+    /// The values alone.
+    pub(crate) fn into_values(self) -> Values {
+        self.values
+    }
+
+    /// Adds the rows of a matrix of as many columns.
+    ///
+    /// # Panics
+    ///
+    /// If the number of columns differs, or one holds bytes and the other floats.
+    pub(crate) fn append(&mut self, more: &Matrix) {
+        assert_eq!(self.cols, more.cols, "rows of one matrix are of one length");
+        match (&mut self.values, &more.values) {
+            (Values::Bytes(values), Values::Bytes(more)) => values.extend_from_slice(more),
+            (Values::Floats(values), Values::Floats(more)) => values.extend_from_slice(more),
+            _ => panic!("bytes and floats are not put together"),
+        }
+        self.rows += more.rows;
+    }
+
     /// The rows at `rows`, in that order, as a matrix of their own.
     ///
     /// # Panics

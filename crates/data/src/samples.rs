@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::{
-    DataError, Dataset, Encoder, Frame, Kinds, LevelOptions, Matrix, ReadOptions, TableError, Target, Task, folds,
-    hold_out, read_frame, table::mixed_target, target,
+    Cells, ClassWeights, DataError, Dataset, Encoder, Frame, Kind, Kinds, LevelOptions, Matrix, ReadOptions, Split,
+    TableError, Target, Task, read_frame, table::mixed_target, target, weights,
 };
 
 /// How a table becomes samples.
@@ -14,6 +14,12 @@ pub struct SampleOptions {
     pub target: String,
     /// What it holds.
     pub task: Task,
+    /// The column that says how much each row counts in training, if one does.
+    pub weight: Option<String>,
+    /// How much the rows of each class count.
+    pub class_weights: ClassWeights,
+    /// How rows are chosen to be held out.
+    pub split: SplitBy,
     /// How the files are read, and what columns are asked to be.
     pub read: ReadOptions,
     /// How many features a category may have.
@@ -27,10 +33,24 @@ pub struct SampleOptions {
     pub seed: u64,
 }
 
+/// How rows are chosen to be held out, for the test and to choose the best epoch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum SplitBy {
+    /// At random, so that each class keeps its share.
+    #[default]
+    Rows,
+    /// At random, but those with the same value in this column together; the column is not learned from.
+    Group(String),
+    /// The latest by this column of dates or numbers.
+    Time(String),
+}
+
+/// Rows from which on some can be spared to choose the best epoch by.
+pub(crate) const MANY_ROWS: usize = 2000;
+
 /// The share of so many rows of a table that is held out to choose the best epoch: a tenth, or nothing of few rows, which
 /// teach more than they would tell.
 pub fn usual_validation(rows: usize) -> f64 {
-    const MANY_ROWS: usize = 2000;
     if rows < MANY_ROWS { 0.0 } else { 0.1 }
 }
 
@@ -67,6 +87,8 @@ pub struct TargetTable {
     read: ReadOptions,
     frame: Frame,
     target: Target,
+    weights: Option<Vec<f64>>,
+    split: Split,
     without_target: usize,
     source: String,
 }
@@ -79,7 +101,7 @@ impl SampleOptions {
     /// As [`SampleOptions::table`] and [`TargetTable::samples`].
     pub fn read<P: AsRef<Path>>(&self, paths: &[P]) -> Result<Samples, DataError> {
         let table = self.table(paths)?;
-        let (kept, held_out) = hold_out(table.frame.rows(), table.target.labels(), self.test, self.seed);
+        let (kept, held_out) = table.split.hold_out(table.rows(), table.target.labels(), self.test, self.seed);
         table.samples(&kept, &held_out)
     }
 
@@ -87,10 +109,11 @@ impl SampleOptions {
     ///
     /// # Errors
     ///
-    /// If a file cannot be read, or if the target is not there or the same in every row.
+    /// If a file cannot be read, if a column that is named is not there, or if the target is the same in every row.
     pub fn table<P: AsRef<Path>>(&self, paths: &[P]) -> Result<TargetTable, DataError> {
         let mut read = self.read.clone();
         target::ask(&mut read, &self.target, self.task);
+        read.numeric.extend(self.weight.clone());
         let whole = read_frame(paths, &read).map_err(|error| mixed_target(error, &self.target))?;
         let (frame, without_target) = whole.with_values_in(&self.target)?;
         let file = || frame.place(0).file;
@@ -102,7 +125,39 @@ impl SampleOptions {
             return Err(TableError::ConstantTarget { file: file(), column: self.target.clone(), text }.into());
         }
         let source = paths.first().map(|path| path.as_ref().display().to_string()).unwrap_or_default();
-        Ok(TargetTable { options: self.clone(), read, frame, target, without_target, source })
+        let weights = self.weight.as_ref().map(|name| weights::column(&frame, name)).transpose()?;
+        let split = self.split.of(&frame)?;
+        Ok(TargetTable { options: self.clone(), read, frame, target, weights, split, without_target, source })
+    }
+
+    /// The columns that have another part than to be learned from.
+    pub(crate) fn roles(&self) -> Vec<(&str, Kind)> {
+        let weight = self.weight.as_ref().map(|name| (name.as_str(), Kind::Weight));
+        let group = if let SplitBy::Group(name) = &self.split { Some((name.as_str(), Kind::Group)) } else { None };
+        [(self.target.as_str(), Kind::Target)].into_iter().chain(weight).chain(group).collect()
+    }
+}
+
+impl SplitBy {
+    /// The column that it goes by.
+    pub(crate) fn column(&self) -> Option<&String> {
+        match self {
+            Self::Rows => None,
+            Self::Group(name) | Self::Time(name) => Some(name),
+        }
+    }
+
+    fn of(&self, frame: &Frame) -> Result<Split, DataError> {
+        match self {
+            Self::Rows => Ok(Split::Rows),
+            Self::Group(name) => Ok(Split::Groups(frame.column(name)?.cells.groups())),
+            Self::Time(name) => match &frame.column(name)?.cells {
+                Cells::Numbers(times) | Cells::Times(times) => Ok(Split::Times(times.clone())),
+                Cells::Texts(_) => {
+                    Err(TableError::NotAnOrder { file: frame.place(0).file, column: name.clone() }.into())
+                }
+            },
+        }
     }
 }
 
@@ -118,7 +173,7 @@ impl TargetTable {
     ///
     /// If `count` is 0.
     pub fn folds(&self, count: u32) -> Vec<u32> {
-        folds(self.rows(), self.target.labels(), None, count, self.options.seed)
+        self.split.folds(self.rows(), self.target.labels(), count, self.options.seed)
     }
 
     /// Makes samples of the rows `kept` to train on, and those `held_out` to test on. What the columns are and how they
@@ -132,20 +187,35 @@ impl TargetTable {
     ///
     /// If a row is not there.
     pub fn samples(&self, kept: &[u32], held_out: &[u32]) -> Result<Samples, DataError> {
-        let Self { options, frame, target, .. } = self;
-        let of_kept = target.select(kept);
+        let Self { options, frame, target, split, .. } = self;
+        let (of_kept, split) = (target.select(kept), split.select(kept));
         let validation = options.validation.unwrap_or_else(|| usual_validation(kept.len()));
-        let (learned, _) = hold_out(kept.len(), of_kept.labels(), validation, options.seed);
+        let (learned, _) = split.hold_out(kept.len(), of_kept.labels(), validation, options.seed);
         let learned: Vec<u32> = learned.into_iter().map(|position| kept[position as usize]).collect();
-        let kinds = Kinds::infer(frame, &learned, Some(&options.target), &self.read)?;
+        let kinds = Kinds::infer(frame, &learned, &options.roles(), &self.read)?;
         let encoder = Encoder::fit(frame, &learned, &kinds, &options.levels)?;
-        let dataset = |rows: &[u32]| -> Result<Dataset, DataError> {
-            let features = encoder.encode(frame, rows)?.features;
-            Ok(encoded(&encoder, features, Some(target.select(rows)), &self.source))
-        };
-        let train = dataset(kept)?;
+        let dataset = |rows: &[u32]| encoder.dataset(frame, rows, Some(target.select(rows)), &self.source);
+        let weights = self.weights(kept, &of_kept)?;
+        let train = Dataset { weights, split, ..dataset(kept)? };
         let test = if held_out.is_empty() { None } else { Some(dataset(held_out)?) };
         Ok(Samples { kinds, encoder, train, test, without_target: self.without_target })
+    }
+
+    /// How much each of the rows that are kept counts, if they do not count alike.
+    fn weights(&self, kept: &[u32], target: &Target) -> Result<Option<Vec<f32>>, DataError> {
+        let of_class = self.options.class_weights.of(target, &target.counts(), &self.frame)?;
+        if self.weights.is_none() && of_class.is_none() {
+            return Ok(None);
+        }
+        let mut all: Vec<f64> = match &self.weights {
+            Some(weights) => kept.iter().map(|&row| weights[row as usize]).collect(),
+            None => vec![1.0; kept.len()],
+        };
+        if let (Some(of_class), Some(labels)) = (of_class, target.labels()) {
+            all.iter_mut().zip(labels).for_each(|(weight, &label)| *weight *= of_class[label as usize]);
+        }
+        let none = || TableError::NoWeight { file: self.frame.place(0).file };
+        Ok(Some(weights::normalized(&all).ok_or_else(none)?))
     }
 }
 
@@ -168,19 +238,39 @@ pub fn read_known<P: AsRef<Path>>(
     let rows: Vec<u32> = (0..frame.rows() as u32).collect();
     let found = encoder.encode(&frame, &rows)?;
     let source = paths.first().map(|path| path.as_ref().display().to_string()).unwrap_or_default();
-    let data = encoded(encoder, found.features, target, &source);
+    let data = encoder.with_target(found.features, target, &source);
     Ok(KnownSamples { data, unknown: found.unknown, missing: found.missing })
 }
 
-fn encoded(encoder: &Encoder, features: Matrix, target: Option<Target>, source: &str) -> Dataset {
-    Dataset { features, feature_names: encoder.feature_names(), target, image: None, source: source.to_string() }
+impl Encoder {
+    /// The named rows of a frame as features, with their targets.
+    pub(crate) fn dataset(
+        &self,
+        frame: &Frame,
+        rows: &[u32],
+        target: Option<Target>,
+        source: &str,
+    ) -> Result<Dataset, DataError> {
+        Ok(self.with_target(self.encode(frame, rows)?.features, target, source))
+    }
+
+    fn with_target(&self, features: Matrix, target: Option<Target>, source: &str) -> Dataset {
+        Dataset {
+            features,
+            feature_names: self.feature_names(),
+            target,
+            weights: None,
+            split: Split::Rows,
+            image: None,
+            source: source.to_string(),
+        }
+    }
 }
 
 impl Frame {
     /// The rows with a value in a column, and how many there are without.
     fn with_values_in(self, name: &str) -> Result<(Self, usize), DataError> {
-        let cells = &self.column(name)?.cells;
-        let rows: Vec<u32> = (0..self.rows() as u32).filter(|&row| !cells.is_missing(row as usize)).collect();
+        let rows = self.rows_with_values(name)?;
         let without = self.rows() - rows.len();
         if rows.is_empty() {
             return Err(TableError::AllMissing { file: self.place(0).file, column: name.to_string() }.into());

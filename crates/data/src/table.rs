@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use crate::{Cells, DataError, Dataset, Frame, Matrix, ReadOptions, TableError, Target, Values, read_frame, target};
+use crate::{Cells, DataError, Dataset, Frame, Matrix, ReadOptions, Split, TableError, Target, Values, read_frame, target};
 
 /// What to read from a table.
 #[derive(Clone, Debug, Default)]
@@ -113,6 +113,8 @@ fn dataset(
         features: Matrix::new(frame.rows(), features.len(), Values::Floats(values)),
         feature_names: features.iter().map(|column| column.name.clone()).collect(),
         target,
+        weights: None,
+        split: Split::Rows,
         image: None,
         source: path.display().to_string(),
     })

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Whole numbers with more different values than this are taken for numbers, not classes.
-const MAX_NUMBERED_CLASSES: usize = 20;
+pub(crate) const MAX_NUMBERED_CLASSES: usize = 20;
 
 /// A target that a model knows: its name, with the names of its classes unless it holds numbers.
 pub(crate) type Known<'a> = Option<(&'a str, Option<&'a [String]>)>;
@@ -92,13 +92,7 @@ fn are_classes(numbers: &[f64]) -> bool {
 
 /// The classes of texts, numbered in the natural order of their names, so that the order of the rows does not matter.
 fn classes(frame: &Frame, name: &str, texts: &Texts) -> Result<Target, DataError> {
-    let mut names: Vec<&str> = texts.levels().map(class_name).collect();
-    let by_number: Option<HashMap<&str, i128>> = names.iter().map(|name| Some((*name, name.parse().ok()?))).collect();
-    match by_number {
-        Some(numbers) => names.sort_unstable_by_key(|name| (numbers[name], *name)),
-        None => names.sort_unstable(),
-    }
-    names.dedup();
+    let names = natural_order(texts.levels().map(class_name).collect());
     if names.len() > MAX_CLASSES {
         let file = frame.place(0).file;
         return Err(TableError::TooManyClasses { file, column: name.to_string() }.into());
@@ -106,6 +100,17 @@ fn classes(frame: &Frame, name: &str, texts: &Texts) -> Result<Target, DataError
     let index: HashMap<&str, u32> = names.iter().copied().zip(0..).collect();
     let labels = labels(frame, name, texts, |text| Ok(index[class_name(text)]))?;
     Ok(Target::Classes { labels, names: names.into_iter().map(str::to_string).collect() })
+}
+
+/// Names in their natural order, each once: by number if all are whole numbers, by letter otherwise.
+fn natural_order(mut names: Vec<&str>) -> Vec<&str> {
+    let by_number: Option<HashMap<&str, i128>> = names.iter().map(|name| Some((*name, name.parse().ok()?))).collect();
+    match by_number {
+        Some(numbers) => names.sort_unstable_by_key(|name| (numbers[name], *name)),
+        None => names.sort_unstable(),
+    }
+    names.dedup();
+    names
 }
 
 /// The class of each row; `find` gives that of a text, or the name most like it.
@@ -133,7 +138,7 @@ fn labels(
 
 /// The name of the class that a cell stands for: its text, but "3.0" is "3", since programs that keep numbers as
 /// floats write whole ones that way.
-fn class_name(text: &str) -> &str {
+pub(crate) fn class_name(text: &str) -> &str {
     match text.split_once('.') {
         Some((whole, zeros))
             if !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0') && whole.parse::<i128>().is_ok() =>
@@ -145,6 +150,23 @@ fn class_name(text: &str) -> &str {
 }
 
 impl Target {
+    /// The number of rows of each class; nothing for numbers.
+    pub(crate) fn counts(&self) -> Vec<usize> {
+        let Self::Classes { labels, names } = self else { return Vec::new() };
+        let mut counts = vec![0; names.len()];
+        labels.iter().for_each(|&label| counts[label as usize] += 1);
+        counts
+    }
+
+    /// The same classes among more.
+    pub(crate) fn with_classes(self, more: &[&str]) -> Self {
+        let Self::Classes { labels, names } = self else { return self };
+        let all = natural_order(names.iter().map(String::as_str).chain(more.iter().copied()).collect());
+        let index: HashMap<&str, u32> = all.iter().copied().zip(0..).collect();
+        let labels = labels.iter().map(|&label| index[names[label as usize].as_str()]).collect();
+        Self::Classes { labels, names: all.into_iter().map(str::to_string).collect() }
+    }
+
     /// The value that every row has, when they all have the same.
     pub(crate) fn only_value(&self) -> Option<String> {
         match self {

@@ -2,7 +2,7 @@
 
 mod common;
 
-use chainrule_data::{
+use chainrule_data::{Kind, 
     Cells, Column, DataError, Encoded, Encoder, Frame, Kinds, LevelOptions, ReadOptions, TableError, Values, read_frame,
 };
 use common::write;
@@ -19,7 +19,7 @@ fn all(frame: &Frame) -> Vec<u32> {
 }
 
 fn fit(frame: &Frame, rows: &[u32]) -> Encoder {
-    let kinds = Kinds::infer(frame, rows, Some("target"), &ReadOptions::default()).unwrap();
+    let kinds = Kinds::infer(frame, rows, &[("target", Kind::Target)], &ReadOptions::default()).unwrap();
     Encoder::fit(frame, rows, &kinds, &LevelOptions::default()).unwrap()
 }
 
@@ -149,7 +149,7 @@ proptest! {
             column("n", Cells::Numbers(numbers)), column("t", Cells::Texts(texts)), column("d", Cells::Times(times)),
         ]);
         let train: Vec<u32> = (0..split.min(rows.len()) as u32).collect();
-        let Ok(kinds) = Kinds::infer(&frame, &train, None, &ReadOptions::default()) else { return Ok(()) };
+        let Ok(kinds) = Kinds::infer(&frame, &train, &[], &ReadOptions::default()) else { return Ok(()) };
         let encoder = Encoder::fit(&frame, &train, &kinds, &LevelOptions::default()).unwrap();
         let encoded = encoder.encode(&frame, &all(&frame)).unwrap();
         prop_assert_eq!(encoded.features.cols(), encoder.feature_names().len());

@@ -47,6 +47,14 @@ pub enum DataError {
         /// What the system or the decoder said.
         cause: io::Error,
     },
+    /// The file for encoded samples cannot be written or read.
+    #[error("cannot keep the encoded rows in a file in {}: {cause}; free space there, or choose a folder with more by --out", folder.display())]
+    Scratch {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
     /// The packed data is damaged or incomplete.
     #[error("{} begins as a {packing} file but cannot be unpacked ({cause}); it is damaged or cut short: copy or download it again", file.display())]
     CorruptPacking {

@@ -301,6 +301,12 @@ pub enum TableError {
         /// The format.
         format: &'static str,
     },
+    /// A table within a bound of memory is read twice.
+    #[error("within a bound of memory a table is read twice, which standard input cannot be; give the path of a file")]
+    ReadTwice,
+    /// Rows cannot be ordered when only some of them are in memory.
+    #[error("within a bound of memory rows are not ordered by time; leave --memory out, or --time")]
+    SortedInParts,
     /// A line of JSON is no object.
     #[error(
         "{place}: the line is not a JSON object ({cause}); write one object a line, such as {{\"a\": 1, \"b\": \"x\"}}"
@@ -360,6 +366,48 @@ pub enum TableError {
     },
 
     // Learning.
+    /// The weight of a row is missing or negative.
+    #[error("{place}, column {}: {} is no weight; weights are numbers from 0", shown(column), shown(text))]
+    BadWeight {
+        /// Where it is.
+        place: Place,
+        /// The name of the column.
+        column: String,
+        /// The offending text.
+        text: String,
+    },
+    /// All weights are 0.
+    #[error("every row of {} that is to be trained on has the weight 0; correct the weights", file.display())]
+    NoWeight {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Classes are weighed that are not there.
+    #[error("the column {} of {} is to be predicted as a number, which has no classes to weigh; leave --class-weight out, or give --task classify", shown(column), file.display())]
+    WeightsWithoutClasses {
+        /// The file.
+        file: PathBuf,
+        /// The name of the column.
+        column: String,
+    },
+    /// A class is named that is not there.
+    #[error("{} has no class {}{}; correct its name", file.display(), shown(class), suggestion(nearest.as_deref()))]
+    NoSuchClass {
+        /// The file.
+        file: PathBuf,
+        /// The name given.
+        class: String,
+        /// The name most like it.
+        nearest: Option<String>,
+    },
+    /// A column that the rows are to be ordered by holds no times.
+    #[error("{}, column {}: holds texts, and rows are ordered by dates or numbers; write dates as 2024-01-31", file.display(), shown(column))]
+    NotAnOrder {
+        /// The file.
+        file: PathBuf,
+        /// The name of the column.
+        column: String,
+    },
     /// A column has no value at all.
     #[error("the column {} of {} has no value in any row to train on; fill it in, or leave it out with --drop {column}", shown(column), file.display())]
     AllMissing {

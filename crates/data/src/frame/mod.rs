@@ -19,7 +19,7 @@ use std::{path::Path, sync::Arc};
 pub use read::{Chunks, Format, ReadOptions, read_chunks, read_frame};
 pub use texts::Texts;
 
-use crate::{DataError, Place, Position, TableError, error::nearest};
+use crate::{DataError, Place, Position, TableError, error::nearest, split::mix};
 
 /// How many column names a message lists.
 const LISTED_COLUMNS: usize = 20;
@@ -107,6 +107,26 @@ impl Cells {
         }
     }
 
+    /// A number for each row that is the same for rows with the same cell, in any table.
+    pub(crate) fn keys(&self) -> Vec<u64> {
+        match self {
+            Cells::Numbers(values) | Cells::Times(values) => values.iter().map(|value| mix(value.to_bits(), 0)).collect(),
+            Cells::Texts(texts) => {
+                let key = |text: &str| text.bytes().fold(0, |key, byte| mix(key, u64::from(byte)));
+                let keys: Vec<u64> = texts.levels().map(key).collect();
+                (0..texts.len()).map(|row| texts.code(row).map_or(0, |code| keys[code as usize])).collect()
+            }
+        }
+    }
+
+    /// About how many bytes of memory it takes.
+    fn bytes(&self) -> usize {
+        match self {
+            Cells::Numbers(values) | Cells::Times(values) => size_of_val(values.as_slice()),
+            Cells::Texts(texts) => texts.bytes(),
+        }
+    }
+
     fn all_missing(&self) -> bool {
         match self {
             Cells::Numbers(values) | Cells::Times(values) => values.iter().all(|value| value.is_nan()),
@@ -186,6 +206,22 @@ impl Frame {
             .ok_or_else(|| missing_column(&self.place(0).file, name, self.columns.iter().map(|column| &column.name)))
     }
 
+    /// The rows with a value in the column of that name.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such column.
+    pub(crate) fn rows_with_values(&self, name: &str) -> Result<Vec<u32>, DataError> {
+        let cells = &self.column(name)?.cells;
+        Ok((0..self.rows as u32).filter(|&row| !cells.is_missing(row as usize)).collect())
+    }
+
+    /// About how many bytes of memory it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        let cells: usize = self.columns.iter().map(|column| column.cells.bytes()).sum();
+        (cells + size_of_val(self.origins.as_slice())) as u64
+    }
+
     /// Where a row stands in its file.
     pub fn place(&self, row: usize) -> Place {
         let run = self.origins.partition_point(|origin| origin.row <= row).saturating_sub(1);
@@ -211,8 +247,10 @@ impl Frame {
                 || rows[row - 1] + 1 != from
                 || self.origins.binary_search_by_key(&(from as usize), |origin| origin.row).is_ok()
             {
-                let Place { file, position } = self.place(from as usize);
-                origins.push(Origin { row, file: file.into(), first: position });
+                let run = self.origins.partition_point(|origin| origin.row <= from as usize).saturating_sub(1);
+                let origin = &self.origins[run];
+                let first = origin.place(from as usize).position;
+                origins.push(Origin { row, file: Arc::clone(&origin.file), first });
             }
         }
         Frame::with_origins(columns.collect(), origins)

@@ -99,6 +99,12 @@ impl Texts {
         self.codes.push(code);
     }
 
+    /// About how many bytes of memory they take.
+    pub(super) fn bytes(&self) -> usize {
+        let Levels { all, ends, index, .. } = &self.levels;
+        size_of_val(self.codes.as_slice()) + all.len() + size_of_val(ends.as_slice()) + index.capacity() * 5
+    }
+
     pub(crate) fn append(&mut self, other: &Texts) {
         let codes: Vec<u32> = other.levels().map(|text| self.levels.code(text)).collect();
         let code = |&code: &u32| if code == MISSING { MISSING } else { codes[code as usize] };

@@ -16,7 +16,7 @@ const FOLD_STREAM: u64 = u64::MAX;
 /// # Panics
 ///
 /// If `share` is not between 0 and 1, or if there are more than `u32::MAX` rows.
-pub fn hold_out_groups(groups: &[u32], share: f64, seed: u64) -> (Vec<u32>, Vec<u32>) {
+pub(super) fn hold_out_groups(groups: &[u32], share: f64, seed: u64) -> (Vec<u32>, Vec<u32>) {
     assert!((0.0..=1.0).contains(&share), "the share held out must be between 0 and 1");
     let rows = u32::try_from(groups.len()).expect("row numbers must fit in 32 bits");
     let sizes = sizes(groups);
@@ -43,7 +43,7 @@ pub fn hold_out_groups(groups: &[u32], share: f64, seed: u64) -> (Vec<u32>, Vec<
 /// # Panics
 ///
 /// If `share` is not between 0 and 1, or if there are more than `u32::MAX` rows.
-pub fn hold_out_latest(times: &[f64], share: f64) -> (Vec<u32>, Vec<u32>) {
+pub(super) fn hold_out_latest(times: &[f64], share: f64) -> (Vec<u32>, Vec<u32>) {
     assert!((0.0..=1.0).contains(&share), "the share held out must be between 0 and 1");
     let rows = u32::try_from(times.len()).expect("row numbers must fit in 32 bits");
     let mut sorted: Vec<f64> = times.iter().copied().filter(|time| !time.is_nan()).collect();
@@ -70,7 +70,7 @@ pub fn hold_out_latest(times: &[f64], share: f64) -> (Vec<u32>, Vec<u32>) {
 /// # Panics
 ///
 /// If `k` is 0, if labels or groups are not one for each row, or if there are more than `u32::MAX` rows.
-pub fn folds(n: usize, labels: Option<&[u32]>, groups: Option<&[u32]>, k: u32, seed: u64) -> Vec<u32> {
+pub(super) fn folds(n: usize, labels: Option<&[u32]>, groups: Option<&[u32]>, k: u32, seed: u64) -> Vec<u32> {
     assert!(k > 0, "there must be at least one fold");
     let rows = u32::try_from(n).expect("row numbers must fit in 32 bits");
     let mut generator = generator(seed, FOLD_STREAM);

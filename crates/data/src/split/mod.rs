@@ -10,7 +10,60 @@ use std::collections::BTreeMap;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-pub use folds::{folds, hold_out_groups, hold_out_latest};
+use folds::{folds, hold_out_groups, hold_out_latest};
+
+/// Which rows must stay together when rows are divided.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Split {
+    /// None: rows are drawn one by one.
+    #[default]
+    Rows,
+    /// Those of the same group, such as all purchases of a customer.
+    Groups(Vec<u32>),
+    /// What was known at a time: the latest rows are held out. NaN where a row has no time.
+    Times(Vec<f64>),
+}
+
+impl Split {
+    /// Divides the rows `0..n` into those kept and those held out, both ascending; about `share · n` are held out. Rows
+    /// are drawn at random, so that each class keeps its share, or by groups, or are the latest.
+    ///
+    /// # Panics
+    ///
+    /// If `share` is not between 0 and 1, if there is not one label, group or time for each row, or if `n` exceeds
+    /// `u32::MAX`.
+    pub fn hold_out(&self, n: usize, labels: Option<&[u32]>, share: f64, seed: u64) -> (Vec<u32>, Vec<u32>) {
+        match self {
+            Self::Rows => hold_out(n, labels, share, seed),
+            Self::Groups(groups) => hold_out_groups(groups, share, seed),
+            Self::Times(times) => hold_out_latest(times, share),
+        }
+    }
+
+    /// The fold, from 0 up to but without `count`, of each of `n` rows; times count for nothing.
+    ///
+    /// # Panics
+    ///
+    /// If `count` is 0, if there is not one label or group for each row, or if `n` exceeds `u32::MAX`.
+    pub fn folds(&self, n: usize, labels: Option<&[u32]>, count: u32, seed: u64) -> Vec<u32> {
+        let groups = if let Self::Groups(groups) = self { Some(groups.as_slice()) } else { None };
+        folds(n, labels, groups, count, seed)
+    }
+
+    /// The same for the rows at these positions, in that order.
+    ///
+    /// # Panics
+    ///
+    /// If a row is not there.
+    #[must_use]
+    pub fn select(&self, rows: &[u32]) -> Self {
+        match self {
+            Self::Rows => Self::Rows,
+            Self::Groups(groups) => Self::Groups(rows.iter().map(|&row| groups[row as usize]).collect()),
+            Self::Times(times) => Self::Times(rows.iter().map(|&row| times[row as usize]).collect()),
+        }
+    }
+}
 
 /// The stream of random numbers used by [`hold_out`]; epochs use the ones after it.
 const SPLIT_STREAM: u64 = 0;
@@ -83,6 +136,15 @@ fn quotas(sizes: &BTreeMap<u32, usize>, n: usize, share: f64) -> BTreeMap<u32, u
 /// If there are more than `u32::MAX` rows.
 pub fn shuffle(rows: &mut [u32], seed: u64, epoch: u64) {
     permute(rows, &mut generator(seed, epoch.wrapping_add(SPLIT_STREAM + 1)));
+}
+
+/// Scatters a number, with another that tells apart what it is for (the finaliser of splitmix64; Steele, Lea and Flood,
+/// "Fast splittable pseudorandom number generators", 2014).
+pub(crate) fn mix(number: u64, purpose: u64) -> u64 {
+    let mut bits = number.wrapping_add((purpose + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^ (bits >> 31)
 }
 
 fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
