@@ -86,7 +86,16 @@ pub(crate) struct OnDisk {
 impl OnDisk {
     pub(crate) fn new(stored: Stored) -> Self {
         let (current, spare) = (stored.none(), Some(stored.none()));
-        Self { stored: Arc::new(stored), seed: 0, epoch: 0, blocks: Vec::new(), current, order: Vec::new(), ahead: None, spare }
+        Self {
+            stored: Arc::new(stored),
+            seed: 0,
+            epoch: 0,
+            blocks: Vec::new(),
+            current,
+            order: Vec::new(),
+            ahead: None,
+            spare,
+        }
     }
 
     fn blocks_of(&self, part: usize) -> Vec<u32> {
@@ -96,7 +105,9 @@ impl OnDisk {
     /// Begins to read a part, if there is one.
     fn read_ahead(&mut self, part: usize) {
         let blocks = self.blocks_of(part);
-        if !blocks.is_empty() && let Some(mut room) = self.spare.take() {
+        if !blocks.is_empty()
+            && let Some(mut room) = self.spare.take()
+        {
             let stored = Arc::clone(&self.stored);
             let read = move || stored.read(&blocks, &mut room).map(|()| room);
             self.ahead = Some((part, std::thread::spawn(read)));

@@ -225,14 +225,8 @@ fn run(
     let best = model.parameters.clone();
     let schedule = ScheduleState::new(model.recipe.schedule, model.recipe.learning_rate);
     let mut trainer = Trainer::new(model)?;
-    let mut course = Course {
-        progress: Progress::new(schedule),
-        best,
-        validation,
-        held_out,
-        evaluator: Evaluator::new(),
-        saver,
-    };
+    let mut course =
+        Course { progress: Progress::new(schedule), best, validation, held_out, evaluator: Evaluator::new(), saver };
     course.resume(&mut trainer, observer)?;
     let ending = course.run(source, &mut trainer, observer);
     let Course { progress: Progress { best_epoch, history, .. }, best, .. } = course;
@@ -405,8 +399,7 @@ impl Course<'_> {
         }
         (progress.step, progress.rate) = (progress.step + 1, rate);
         let (scores, samples) = (progress.tally.scores(), progress.tally.samples());
-        let report =
-            StepReport { epoch, samples, of: of_epoch.samples, loss: scores.loss, accuracy: scores.accuracy };
+        let report = StepReport { epoch, samples, of: of_epoch.samples, loss: scores.loss, accuracy: scores.accuracy };
         Ok(observer.on_step(&report))
     }
 

@@ -86,7 +86,12 @@ impl Kinds {
     /// # Panics
     ///
     /// If a row is not there.
-    pub fn infer(frame: &Frame, rows: &[u32], roles: &[(&str, Kind)], options: &ReadOptions) -> Result<Self, DataError> {
+    pub fn infer(
+        frame: &Frame,
+        rows: &[u32],
+        roles: &[(&str, Kind)],
+        options: &ReadOptions,
+    ) -> Result<Self, DataError> {
         let file = || frame.place(0).file;
         let columns = frame.columns().iter().map(|column| {
             let missing = rows.iter().filter(|&&row| column.cells.is_missing(row as usize)).count();
@@ -260,7 +265,8 @@ mod tests {
     #[test]
     fn prints_as_a_table() {
         let rows: Vec<u32> = (0..40).collect();
-        let shown = Kinds::infer(&sample(), &rows, &[("label", Kind::Target)], &ReadOptions::default()).unwrap().to_string();
+        let shown =
+            Kinds::infer(&sample(), &rows, &[("label", Kind::Target)], &ReadOptions::default()).unwrap().to_string();
         let expected = "\
 column  kind         missing  holds
 row     id                    the number of the row (left out)

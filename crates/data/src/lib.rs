@@ -30,7 +30,7 @@ pub use frame::{Cells, Chunks, Column, Format, Frame, ReadOptions, Texts, read_c
 pub use idx::{IdxArray, IdxFolder, read_idx, read_idx_folder};
 pub use kinds::{ColumnKind, Kind, Kinds};
 pub use matrix::{Matrix, Values};
-pub use samples::{KnownSamples, SampleOptions, SplitBy, Samples, TargetTable, read_known, usual_validation};
+pub use samples::{KnownSamples, SampleOptions, Samples, SplitBy, TargetTable, read_known, usual_validation};
 pub use scaling::Scaling;
 pub use split::{Split, hold_out, shuffle};
 pub use stored::{Fingerprint, LEAST_MEMORY, Stored, StoredSamples};

@@ -4,7 +4,9 @@
 
 use std::path::Path;
 
-use crate::{Cells, DataError, Dataset, Frame, Matrix, ReadOptions, Split, TableError, Target, Values, read_frame, target};
+use crate::{
+    Cells, DataError, Dataset, Frame, Matrix, ReadOptions, Split, TableError, Target, Values, read_frame, target,
+};
 
 /// What to read from a table.
 #[derive(Clone, Debug, Default)]

@@ -2,8 +2,9 @@
 
 mod common;
 
-use chainrule_data::{Kind, 
-    Cells, Column, DataError, Encoded, Encoder, Frame, Kinds, LevelOptions, ReadOptions, TableError, Values, read_frame,
+use chainrule_data::{
+    Cells, Column, DataError, Encoded, Encoder, Frame, Kind, Kinds, LevelOptions, ReadOptions, TableError, Values,
+    read_frame,
 };
 use common::write;
 use proptest::prelude::*;

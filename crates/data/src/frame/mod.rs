@@ -110,7 +110,9 @@ impl Cells {
     /// A number for each row that is the same for rows with the same cell, in any table.
     pub(crate) fn keys(&self) -> Vec<u64> {
         match self {
-            Cells::Numbers(values) | Cells::Times(values) => values.iter().map(|value| mix(value.to_bits(), 0)).collect(),
+            Cells::Numbers(values) | Cells::Times(values) => {
+                values.iter().map(|value| mix(value.to_bits(), 0)).collect()
+            }
             Cells::Texts(texts) => {
                 let key = |text: &str| text.bytes().fold(0, |key, byte| mix(key, u64::from(byte)));
                 let keys: Vec<u64> = texts.levels().map(key).collect();

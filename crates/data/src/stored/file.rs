@@ -185,9 +185,7 @@ impl Writer {
         };
         let weights = block.weights.as_deref().unwrap_or_default();
         for bytes in [bytemuck::cast_slice(features), targets, bytemuck::cast_slice(weights)] {
-            self.file
-                .write_all(bytes)
-                .map_err(|cause| DataError::Scratch { folder: self.folder.clone(), cause })?;
+            self.file.write_all(bytes).map_err(|cause| DataError::Scratch { folder: self.folder.clone(), cause })?;
             self.fingerprint.add_bytes(bytes);
         }
         self.rows += block.len();

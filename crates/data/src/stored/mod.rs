@@ -105,7 +105,9 @@ impl SampleOptions {
             let frame = if rows.len() == chunk.rows() { chunk } else { chunk.select(&rows) };
             let target = target::read_if_there(&frame, known)?.expect("the target was there in the first reading");
             let weights = self.weight.as_ref().map(|name| weights::column(&frame, name)).transpose()?;
-            for (part, into) in [(Part::Train, None), (Part::Validation, Some(&mut validation)), (Part::Test, Some(&mut test))] {
+            for (part, into) in
+                [(Part::Train, None), (Part::Validation, Some(&mut validation)), (Part::Test, Some(&mut test))]
+            {
                 let chosen: Vec<u32> = (0..frame.rows() as u32).filter(|&row| parts[row as usize] == part).collect();
                 let mut into = into;
                 for rows in chosen.chunks(at_once) {

@@ -6,8 +6,8 @@ use std::{
 };
 
 use crate::{
-    split::mix, Cells, DataError, Frame, MAX_CLASSES, ReadOptions, SampleOptions, SplitBy, TableError, Target, read_chunks,
-    samples::MANY_ROWS, source::STANDARD_INPUT, table::mixed_target, target, usual_validation, weights,
+    Cells, DataError, Frame, MAX_CLASSES, ReadOptions, SampleOptions, SplitBy, TableError, Target, read_chunks,
+    samples::MANY_ROWS, source::STANDARD_INPUT, split::mix, table::mixed_target, target, usual_validation, weights,
 };
 
 /// What a row is for.
