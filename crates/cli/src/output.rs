@@ -59,6 +59,13 @@ pub(crate) fn bytes(value: usize) -> String {
     if unit == 0 { format!("{value} bytes") } else { format!("{size:.1} {}", units[unit]) }
 }
 
+/// The most memory that this process has had at once, in bytes, where the system says so.
+pub(crate) fn peak_memory() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<usize>().ok().map(|kib| kib * 1024)
+}
+
 /// Rows under headings, columns aligned; text to the left, numbers to the right.
 pub(crate) struct Grid {
     heads: Vec<&'static str>,

@@ -4,7 +4,7 @@ use crate::Usage;
 use crate::args::TrainArgs;
 use crate::evaluate::{metrics, scores};
 use crate::input::keep_inputs;
-use crate::output::{DIM, HEADING, RESULT, bytes, count, number, percent};
+use crate::output::{DIM, HEADING, RESULT, bytes, count, number, peak_memory, percent};
 use anyhow::{Result, bail};
 use chainrule::data::{
     Dataset, Encoder, IdxFolder, LevelOptions, ReadOptions, SampleOptions, Samples, SplitBy, Stored, StoredSamples,
@@ -390,7 +390,7 @@ fn finish(
         }
         let event = json!({
             "event": "end", "ending": outcome.ending, "kept_epoch": outcome.kept_epoch,
-            "model": args.out, "seconds": seconds,
+            "model": args.out, "seconds": seconds, "peak_memory": peak_memory(),
         });
         anstream::println!("{event}");
         return Ok(());
@@ -426,7 +426,8 @@ fn print_end(
             }
         }
     }
-    anstream::println!("model written to {} after {seconds:.1} s", out.display());
+    let memory = peak_memory().map(|peak| format!(", with at most {} of memory", bytes(peak))).unwrap_or_default();
+    anstream::println!("model written to {} after {seconds:.1} s{memory}", out.display());
 }
 
 /// After a failure, what was learned until then is written, if a whole epoch was.

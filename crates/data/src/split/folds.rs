@@ -37,8 +37,8 @@ pub(super) fn hold_out_groups(groups: &[u32], share: f64, seed: u64) -> (Vec<u32
 
 /// Divides the rows into the earlier ones and the latest, which are held out; both in ascending order of row.
 ///
-/// About `share` of the rows are held out. Rows of the same time are on the same side, and rows without a time (NaN)
-/// are kept.
+/// Rows of the same time are on the same side, so what is held out is as near to `share` of the rows as that allows; if
+/// the share is above 0, it is at least the latest time of several. Rows without a time (NaN) are kept.
 ///
 /// # Panics
 ///
@@ -48,15 +48,14 @@ pub(super) fn hold_out_latest(times: &[f64], share: f64) -> (Vec<u32>, Vec<u32>)
     let rows = u32::try_from(times.len()).expect("row numbers must fit in 32 bits");
     let mut sorted: Vec<f64> = times.iter().copied().filter(|time| !time.is_nan()).collect();
     sorted.sort_unstable_by(f64::total_cmp);
-    let wanted = (times.len() as f64 * share).round() as usize;
-    // The first of those held out; later ones only, if it shares its time with one that is kept.
-    let first = sorted.len().saturating_sub(wanted);
-    let split = match (first.checked_sub(1).map(|last| sorted[last]), sorted.get(first)) {
-        (_, None) => f64::INFINITY,
-        (Some(last), Some(&first)) if last == first => {
-            sorted.iter().copied().find(|&t| t > last).unwrap_or(f64::INFINITY)
-        }
-        (_, Some(&first)) => first,
+    let wanted = times.len() as f64 * share;
+    // The rows that are held out from each time on that is not the first.
+    let later = (1..sorted.len()).filter(|&first| sorted[first - 1] < sorted[first]);
+    let away = |first: usize| ((sorted.len() - first) as f64 - wanted).abs();
+    let nearest = later.min_by(|&a, &b| away(a).total_cmp(&away(b)));
+    let split = match nearest {
+        Some(first) if share > 0.0 => sorted[first],
+        _ => f64::INFINITY,
     };
     (0..rows).partition(|&row| times[row as usize].is_nan() || times[row as usize] < split)
 }
@@ -169,7 +168,13 @@ mod tests {
             prop_assert!(kept.len() + held.len() == times.len());
             let latest_kept = kept.iter().map(|&row| times[row as usize]).fold(f64::MIN, f64::max);
             prop_assert!(held.iter().all(|&row| times[row as usize] > latest_kept));
-            prop_assert!(held.len() <= (share * times.len() as f64).round() as usize);
+            let largest = (1..30).map(|t| times.iter().filter(|&&time| time == f64::from(t)).count()).max().unwrap();
+            let dated = times.iter().filter(|time| !time.is_nan()).count();
+            let wanted = share * times.len() as f64;
+            // The earliest time is always kept.
+            prop_assert!((held.len() as f64 - wanted).abs() <= largest as f64 || wanted > (dated - largest) as f64);
+            let several = times.iter().any(|t| !t.is_nan() && *t != times[kept[0] as usize]) && dated > 0;
+            prop_assert!(share == 0.0 || !held.is_empty() || !several || times[kept[0] as usize].is_nan());
         }
 
         #[test]

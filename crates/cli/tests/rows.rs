@@ -1,0 +1,156 @@
+//! `train` on tables whose rows do not count alike, belong together, follow in time, or do not fit in memory.
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+use serde_json::Value;
+use std::fmt::Write;
+use std::path::Path;
+use tempfile::TempDir;
+
+fn chainrule(folder: &TempDir, options: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("chainrule").unwrap();
+    command.current_dir(folder.path()).args(["train", "loans.csv", "--target", "default"]).args(options);
+    command
+}
+
+/// One loan in ten defaults, mostly those of a high rate; each customer has ten loans, and years follow each other.
+fn loans(folder: &TempDir, rows: usize) {
+    let mut text = "customer,year,rate,amount,importance,default\n".to_owned();
+    for i in 0..rows {
+        let rate = (i * 37 % 100) as f64 / 10.0;
+        let default = if rate > 8.8 || i % 97 == 0 { "yes" } else { "no" };
+        let (year, amount) = (2000 + i * 20 / rows, i * 53 % 1000);
+        writeln!(text, "c{},{year},{rate},{amount},{},{default}", i / 10, i % 3).unwrap();
+    }
+    std::fs::write(folder.path().join("loans.csv"), text).unwrap();
+}
+
+fn events(mut command: Command) -> Vec<Value> {
+    let output = command.arg("--json").assert().success().get_output().stdout.clone();
+    std::str::from_utf8(&output).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn event<'a>(events: &'a [Value], name: &str) -> &'a Value {
+    events.iter().find(|event| event["event"] == name).unwrap()
+}
+
+#[test]
+fn balanced_classes_find_more_of_the_rare_one() {
+    let folder = TempDir::new().unwrap();
+    loans(&folder, 1000);
+    let recall = |options: &[&str]| {
+        let events = events(chainrule(&folder, options));
+        let confusion = &event(&events, "test")["confusion"];
+        let of = |column: usize| confusion[1][column].as_f64().unwrap();
+        of(1) / (of(0) + of(1))
+    };
+    let short = ["--epochs", "2", "--hidden", "none"];
+    let even = recall(&short);
+    let balanced = recall(&[&short[..], &["--class-weight", "balanced"]].concat());
+    let given = recall(&[&short[..], &["--class-weight", "yes=10"]].concat());
+    assert!(balanced > even + 0.2 && given > even + 0.2, "{even}, {balanced}, {given}");
+}
+
+#[test]
+fn rows_of_weight_nothing_do_not_teach() {
+    let folder = TempDir::new().unwrap();
+    loans(&folder, 600);
+    // Two rows in three are wrong, and count nothing.
+    let path = folder.path().join("loans.csv");
+    let mut lines: Vec<String> = std::fs::read_to_string(&path).unwrap().lines().map(str::to_owned).collect();
+    for line in lines.iter_mut().skip(1) {
+        let (rest, default) = line.rsplit_once(',').unwrap();
+        let (_, weight) = rest.rsplit_once(',').unwrap();
+        let flipped = if default == "yes" { "no" } else { "yes" };
+        if weight != "2" {
+            *line = format!("{},0,{flipped}", rest.rsplit_once(',').unwrap().0);
+        }
+    }
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    chainrule(&folder, &["--weight", "importance", "--test", "0", "--epochs", "60"]).assert().success();
+    loans(&folder, 600);
+    let output = Command::cargo_bin("chainrule")
+        .unwrap()
+        .current_dir(folder.path())
+        .args(["evaluate", "model.safetensors", "loans.csv", "--json"])
+        .output()
+        .unwrap();
+    let scores: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(scores["accuracy"].as_f64().unwrap() > 0.9, "{scores}");
+}
+
+#[test]
+fn groups_and_times_decide_what_is_held_out() {
+    let folder = TempDir::new().unwrap();
+    loans(&folder, 1000);
+    let of = |options: &[&str]| {
+        let events = events(chainrule(&folder, &[&["--epochs", "1"], options].concat()));
+        event(&events, "start")["samples"].clone()
+    };
+    // Whole customers of ten loans each, and whole years of fifty.
+    assert_eq!(of(&["--group", "customer", "--test", "0.234"])["test"], 230);
+    assert_eq!(of(&["--time", "year", "--test", "0.22"])["test"], 200);
+    chainrule(&folder, &["--group", "customer"]).assert().success().stdout(contains("customer    group"));
+    chainrule(&folder, &["--folds", "4", "--group", "customer", "--epochs", "1"]).assert().success();
+}
+
+#[test]
+fn wrong_weights_and_columns_say_what_to_do() {
+    let folder = TempDir::new().unwrap();
+    loans(&folder, 100);
+    let fails = |options: &[&str], words: &[&str]| {
+        let mut assert = chainrule(&folder, options).assert().failure();
+        for word in words {
+            assert = assert.stderr(contains(*word));
+        }
+        assert.stderr(contains("panicked").not());
+    };
+    fails(&["--weight", "importanc"], &["did you mean \"importance\"?"]);
+    fails(&["--weight", "customer"], &["loans.csv, line 2", "\"c0\"", "number"]);
+    fails(&["--class-weight", "yse=2"], &["no class \"yse\"", "did you mean \"yes\"?"]);
+    fails(&["--class-weight", "yes"], &["yes=5,no=1"]);
+    fails(&["--time", "customer"], &["holds texts", "2024-01-31"]);
+    fails(&["--time", "year", "--folds", "3"], &["cannot be used with"]);
+    fails(&["--memory", "10MB"], &["at least 68 MB"]);
+    fails(&["--memory", "lots"], &["500MB or 2GB"]);
+    std::fs::write(folder.path().join("loans.csv"), "a,w,default\n1,2,yes\n2,-1,no\n3,1,yes\n4,1,no\n").unwrap();
+    fails(&["--weight", "w"], &["loans.csv, line 3", "\"w\"", "\"-1\"", "weights are numbers from 0"]);
+    std::fs::write(folder.path().join("loans.csv"), "a,w,default\n1,0,yes\n2,0,no\n3,0,yes\n4,0,no\n").unwrap();
+    fails(&["--weight", "w", "--test", "0"], &["has the weight 0"]);
+}
+
+/// The most memory that the process took, in bytes; where the system does not say, nothing is checked of it.
+fn peak(events: &[Value]) -> Option<f64> {
+    event(events, "end")["peak_memory"].as_f64()
+}
+
+#[test]
+fn a_table_larger_than_the_bound_is_learned_from_within_it() {
+    let folder = TempDir::new().unwrap();
+    loans(&folder, 40_000);
+    // The same rows again and again: four times the bound, without taking long to write.
+    let text = std::fs::read_to_string(folder.path().join("loans.csv")).unwrap();
+    let (header, rows) = text.split_once('\n').unwrap();
+    let bound = 70e6;
+    let copies = (4.0 * bound / rows.len() as f64).ceil() as usize;
+    std::fs::write(folder.path().join("loans.csv"), [header, "\n", &rows.repeat(copies)].concat()).unwrap();
+    let options = ["--memory", "70MB", "--epochs", "1", "--batch-size", "4096", "--drop", "customer"];
+    let events = events(chainrule(&folder, &options));
+    let samples = &event(&events, "start")["samples"];
+    let of = |part: &str| samples[part].as_u64().unwrap() as usize;
+    assert_eq!(of("train") + of("validation") + of("test"), 40_000 * copies);
+    let test = event(&events, "test");
+    assert!(test["accuracy"].as_f64().unwrap() > 0.97, "{test}");
+    if let Some(peak) = peak(&events) {
+        assert!(peak < bound, "{peak} bytes");
+    }
+    assert_eq!(left(folder.path()), ["loans.csv", "model.safetensors"]);
+}
+
+fn left(folder: &Path) -> Vec<String> {
+    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+    let mut names: Vec<String> = std::fs::read_dir(folder).unwrap().map(name).collect();
+    names.sort();
+    names
+}
