@@ -24,6 +24,7 @@ mod source;
 mod step;
 mod summary;
 mod train;
+mod tune;
 
 pub use activation::Activation;
 pub use baseline::Baselines;
@@ -50,3 +51,4 @@ pub use setup::{ScalingChoice, Setup, learn_target};
 pub use step::{Batch, StepResult, Stepper, training_plan};
 pub use summary::{LayerSummary, Summary};
 pub use train::{Control, Ending, EpochReport, Observer, Outcome, StepReport, Trainer, fit, fit_saving, fit_stored};
+pub use tune::{Budget, Trial, tune};

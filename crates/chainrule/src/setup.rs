@@ -24,7 +24,7 @@ named_enum! {
 }
 
 /// What is asked for; the rest is chosen.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Setup {
     /// Sizes from the inputs to the outputs.
     pub sizes: Option<Vec<usize>>,
@@ -126,7 +126,7 @@ impl Setup {
         Network::new(sizes, self.activation(data), self.output_activation.unwrap_or(Activation::Identity))
     }
 
-    fn recipe(&self, data: &Dataset) -> Recipe {
+    pub(crate) fn recipe(&self, data: &Dataset) -> Recipe {
         let optimizer = self.optimizer.unwrap_or(Optimizer::Adam);
         let is_image = data.image.is_some();
         let rows = self.rows.unwrap_or(data.len());

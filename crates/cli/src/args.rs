@@ -1,7 +1,7 @@
 //! The command line: one block an option, with its help.
 
 use chainrule::data::{ClassWeights, LEAST_MEMORY};
-use chainrule::{Activation, Every, Init, Loss, Optimizer, ScalingChoice, Schedule, Sizes};
+use chainrule::{Activation, Budget, Every, Init, Loss, Optimizer, ScalingChoice, Schedule, Sizes};
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -126,6 +126,7 @@ const TRAIN_EXAMPLES: &str = "Examples:
   chainrule train flowers.csv --target species --hidden none
   chainrule train houses.csv --target price --folds 5
   chainrule train loans.csv --target default --class-weight balanced --group customer
+  chainrule train houses.csv --target price --tune 30
   chainrule train clicks.parquet --target clicked --memory 1GB
   chainrule train data/mnist --checkpoint run1 --every 30s --resume
 
@@ -234,6 +235,9 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1000),
         conflicts_with_all = ["test", "checkpoint", "show_plan"])]
     pub(crate) folds: Option<u32>,
+    /// Search for better settings first, in so many trials, or for as long as 60s or 5m; what is given stays as it is
+    #[arg(long, value_name = "TRIALS|TIME", conflicts_with_all = ["folds", "show_plan"])]
+    pub(crate) tune: Option<Budget>,
     /// The model file to write
     #[arg(long, short, value_name = "FILE", default_value = "model.safetensors")]
     pub(crate) out: PathBuf,

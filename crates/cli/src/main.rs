@@ -10,6 +10,7 @@ mod output;
 mod predict;
 mod summary;
 mod train;
+mod tune;
 
 use args::{Args, Command};
 use clap::{CommandFactory, Parser};

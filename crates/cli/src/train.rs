@@ -32,7 +32,13 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     let input = read(args)?;
     let rows = input.stored.as_ref().map(|stored| stored.train.rows() + stored.validation.len());
     let Input { train, stored, test, encoder, notes } = input;
-    let mut model = Setup { encoder, rows, ..setup(args) }.build(&train)?;
+    let interrupted = listen_for_interrupt()?;
+    let setup = Setup { encoder, ..setup(args) };
+    let setup = match args.tune {
+        Some(budget) => crate::tune::run(args, budget, &setup, &train, &interrupted)?,
+        None => setup,
+    };
+    let mut model = Setup { rows, ..setup.clone() }.build(&train)?;
     if let Some(target) = &args.target {
         model.target.clone_from(target);
     }
@@ -47,7 +53,6 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
         }
     };
     announce(args, &model, &train.source, samples, test.as_ref(), &notes)?;
-    let interrupted = listen_for_interrupt()?;
     let mut watcher = Watcher::new(args.json, interrupted);
     let checkpoints = args.checkpoint.as_ref().map(|folder| Checkpoints {
         folder: folder.clone(),
@@ -65,7 +70,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     });
     watcher.bar.finish_and_clear();
     match outcome {
-        Ok(outcome) => finish(args, &model, &train, test.as_ref(), &outcome, begin),
+        Ok(outcome) => finish(args, &setup, &model, &train, test.as_ref(), &outcome, begin),
         Err(error) => Err(rescue(args, &model, error)),
     }
 }
@@ -360,6 +365,7 @@ fn epoch_line(e: &EpochReport) -> String {
 
 fn finish(
     args: &TrainArgs,
+    setup: &Setup,
     model: &Model,
     train: &Dataset,
     test: Option<&Dataset>,
@@ -371,10 +377,9 @@ fn finish(
         None => None,
     };
     model.save(&args.out)?;
-    let baselines = match (test, &model.encoder) {
-        (Some(test), Some(encoder)) if outcome.ending != Ending::Stopped => {
-            let setup = Setup { encoder: Some(encoder.clone()), ..setup(args) };
-            Some(chainrule::with_threads(args.threads.into(), || Baselines::new(&setup, train, test))?)
+    let baselines = match test {
+        Some(test) if model.encoder.is_some() && outcome.ending != Ending::Stopped => {
+            Some(chainrule::with_threads(args.threads.into(), || Baselines::new(setup, train, test))?)
         }
         _ => None,
     };

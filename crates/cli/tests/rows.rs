@@ -154,3 +154,21 @@ fn left(folder: &Path) -> Vec<String> {
     names.sort();
     names
 }
+
+#[test]
+fn a_search_shows_its_trials_and_keeps_the_best() {
+    let folder = TempDir::new().unwrap();
+    loans(&folder, 300);
+    let options = ["--tune", "5", "--epochs", "5", "--drop", "customer"];
+    let found = events(chainrule(&folder, &options));
+    let trials: Vec<&Value> = found.iter().filter(|event| event["event"] == "trial").collect();
+    assert_eq!(trials.len(), 5);
+    let best = trials.iter().rfind(|trial| trial["best"] == true).unwrap();
+    let recipe = &event(&found, "start")["recipe"];
+    for setting in ["learning_rate", "l2", "dropout", "batch_size", "epochs"] {
+        assert_eq!(best[setting], recipe[setting], "{setting}");
+    }
+    assert!(trials.iter().all(|trial| trial["epochs"] == 5));
+    chainrule(&folder, &options).assert().success().stdout(contains("each scored in three folds of 240 rows"));
+    chainrule(&folder, &["--tune", "soon"]).assert().code(2).stderr(contains("as in 20, or a time"));
+}
