@@ -128,6 +128,7 @@ const TRAIN_EXAMPLES: &str = "Examples:
   chainrule train loans.csv --target default --class-weight balanced --group customer
   chainrule train houses.csv --target price --tune 30
   chainrule train clicks.parquet --target clicked --memory 1GB
+  chainrule train houses.csv --target price --run runs/1 && tensorboard --logdir runs
   chainrule train data/mnist --checkpoint run1 --every 30s --resume
 
 What is not given is chosen to fit the data, and shown.";
@@ -241,6 +242,9 @@ pub(crate) struct TrainArgs {
     /// The model file to write
     #[arg(long, short, value_name = "FILE", default_value = "model.safetensors")]
     pub(crate) out: PathBuf,
+    /// Record the run in this folder: settings, machine, curves (JSON lines, CSV, TensorBoard), model and scores
+    #[arg(long, value_name = "FOLDER", conflicts_with = "folds")]
+    pub(crate) run: Option<PathBuf>,
     /// Write the state of the training into this folder, to go on after a crash
     #[arg(long, value_name = "FOLDER")]
     pub(crate) checkpoint: Option<PathBuf>,

@@ -2,12 +2,14 @@
 
 mod args;
 mod evaluate;
+mod events;
 mod explain;
 mod folds;
 mod grad;
 mod input;
 mod output;
 mod predict;
+mod record;
 mod summary;
 mod train;
 mod tune;

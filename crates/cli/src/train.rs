@@ -5,6 +5,7 @@ use crate::args::TrainArgs;
 use crate::evaluate::{metrics, scores};
 use crate::input::keep_inputs;
 use crate::output::{DIM, HEADING, RESULT, bytes, count, number, peak_memory, percent};
+use crate::record::Record;
 use anyhow::{Result, bail};
 use chainrule::data::{
     Dataset, Encoder, IdxFolder, LevelOptions, ReadOptions, SampleOptions, Samples, SplitBy, Stored, StoredSamples,
@@ -15,7 +16,7 @@ use chainrule::{
     StepReport, Summary,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
@@ -52,8 +53,9 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
             [kept.len(), held_out.len()]
         }
     };
-    announce(args, &model, &train.source, samples, test.as_ref(), &notes)?;
-    let mut watcher = Watcher::new(args.json, interrupted);
+    let start = announce(args, &model, &train.source, samples, test.as_ref(), &notes)?;
+    let record = args.run.as_ref().map(|folder| Record::begin(folder, &start, args.resume)).transpose()?;
+    let mut watcher = Watcher::new(args.json, interrupted, record);
     let checkpoints = args.checkpoint.as_ref().map(|folder| Checkpoints {
         folder: folder.clone(),
         every: args.every,
@@ -70,7 +72,10 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     });
     watcher.bar.finish_and_clear();
     match outcome {
-        Ok(outcome) => finish(args, &setup, &model, &train, test.as_ref(), &outcome, begin),
+        Ok(outcome) => {
+            let result = finish(args, &setup, &model, &train, test.as_ref(), &outcome, begin)?;
+            watcher.record.map_or(Ok(()), |record| record.end(&model, &result))
+        }
         Err(error) => Err(rescue(args, &model, error)),
     }
 }
@@ -217,17 +222,17 @@ fn announce(
     [train, validation]: [usize; 2],
     test: Option<&Dataset>,
     notes: &[String],
-) -> Result<()> {
+) -> Result<Value> {
     let summary = Summary::new(model)?;
     let r = &model.recipe;
+    let event = json!({
+        "event": "start", "data": source, "network": model.network.to_string(),
+        "parameters": summary.parameters, "loss": model.loss, "recipe": r,
+        "samples": {"train": train, "validation": validation, "test": test.map_or(0, Dataset::len)},
+    });
     if args.json {
-        let event = json!({
-            "event": "start", "data": source, "network": model.network.to_string(),
-            "parameters": summary.parameters, "loss": model.loss, "recipe": r,
-            "samples": {"train": train, "validation": validation, "test": test.map_or(0, Dataset::len)},
-        });
         anstream::println!("{event}");
-        return Ok(());
+        return Ok(event);
     }
     for note in notes {
         anstream::println!("{note}");
@@ -264,7 +269,7 @@ fn announce(
         );
     }
     anstream::println!();
-    Ok(())
+    Ok(event)
 }
 
 fn show_plan(model: &Model) -> Result<()> {
@@ -291,18 +296,19 @@ struct Watcher {
     bar: ProgressBar,
     shown: Instant,
     epochs: usize,
+    record: Option<Record>,
 }
 
 const SHOWN_EVERY: Duration = Duration::from_millis(100);
 
 impl Watcher {
-    fn new(json: bool, interrupted: Arc<AtomicBool>) -> Self {
+    fn new(json: bool, interrupted: Arc<AtomicBool>, record: Option<Record>) -> Self {
         let bar = ProgressBar::new(0);
         let visible = !json && std::io::stderr().is_terminal();
         bar.set_draw_target(if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
         let style = ProgressStyle::with_template("{msg}  {bar:24}  {pos}/{len}  {per_sec}, {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { json, interrupted, bar, shown: Instant::now(), epochs: 0 }
+        Self { json, interrupted, bar, shown: Instant::now(), epochs: 0, record }
     }
 
     fn control(&self) -> Control {
@@ -335,6 +341,9 @@ impl Observer for Watcher {
 
     fn on_epoch(&mut self, epoch: &EpochReport) -> Control {
         self.epochs = epoch.epoch;
+        if let Some(record) = &mut self.record {
+            record.epoch(epoch);
+        }
         self.bar.reset();
         let line = if self.json {
             let mut event = json!(epoch);
@@ -371,7 +380,7 @@ fn finish(
     test: Option<&Dataset>,
     outcome: &Outcome,
     begin: Instant,
-) -> Result<()> {
+) -> Result<Value> {
     let evaluation = match test {
         Some(test) => Some(chainrule::with_threads(args.threads.into(), || chainrule::evaluate(model, test))?),
         None => None,
@@ -384,24 +393,24 @@ fn finish(
         _ => None,
     };
     let seconds = begin.elapsed().as_secs_f64();
-    if args.json {
-        if let Some(evaluation) = &evaluation {
-            let mut event = json!(evaluation);
-            event["event"] = json!("test");
-            if let Some(baselines) = &baselines {
-                event["baselines"] = json!(baselines);
-            }
-            anstream::println!("{event}");
+    let tested = evaluation.as_ref().map(|evaluation| {
+        let mut event = json!(evaluation);
+        event["event"] = json!("test");
+        if let Some(baselines) = &baselines {
+            event["baselines"] = json!(baselines);
         }
-        let event = json!({
-            "event": "end", "ending": outcome.ending, "kept_epoch": outcome.kept_epoch,
-            "model": args.out, "seconds": seconds, "peak_memory": peak_memory(),
-        });
-        anstream::println!("{event}");
-        return Ok(());
+        event
+    });
+    let ended = json!({
+        "event": "end", "ending": outcome.ending, "kept_epoch": outcome.kept_epoch,
+        "model": args.out, "seconds": seconds, "peak_memory": peak_memory(),
+    });
+    if args.json {
+        tested.iter().chain([&ended]).for_each(|event| anstream::println!("{event}"));
+    } else {
+        print_end(&args.out, evaluation.as_ref(), baselines.as_ref(), outcome, seconds);
     }
-    print_end(&args.out, evaluation.as_ref(), baselines.as_ref(), outcome, seconds);
-    Ok(())
+    Ok(json!({"test": tested, "end": ended}))
 }
 
 fn print_end(

@@ -172,3 +172,33 @@ fn a_search_shows_its_trials_and_keeps_the_best() {
     chainrule(&folder, &options).assert().success().stdout(contains("each scored in three folds of 240 rows"));
     chainrule(&folder, &["--tune", "soon"]).assert().code(2).stderr(contains("as in 20, or a time"));
 }
+
+#[test]
+fn the_folder_of_a_run_has_its_curves_and_the_model() {
+    let folder = TempDir::new().unwrap();
+    loans(&folder, 300);
+    let found = events(chainrule(&folder, &["--run", "runs/1", "--epochs", "4", "--validation", "0.2"]));
+    let run = folder.path().join("runs/1");
+    let read = |name: &str| std::fs::read_to_string(run.join(name)).unwrap();
+    let json = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    assert_eq!(json(&read("config.json"))["start"], *event(&found, "start"));
+    assert_eq!(json(&read("result.json"))["test"], *event(&found, "test"));
+    assert!(json(&read("environment.json"))["threads"].as_u64().unwrap() > 0);
+    let epochs: Vec<&Value> = found.iter().filter(|event| event["event"] == "epoch").collect();
+    let lines: Vec<Value> = read("metrics.jsonl").lines().map(json).collect();
+    assert_eq!(lines.len(), 4);
+    let mut table = csv::Reader::from_path(run.join("metrics.csv")).unwrap();
+    for ((epoch, line), row) in epochs.iter().zip(&lines).zip(table.records()) {
+        assert_eq!(epoch["validation"], line["validation"]);
+        let row = row.unwrap();
+        assert_eq!(row[2].parse::<f64>().unwrap(), epoch["train"]["loss"].as_f64().unwrap());
+        assert_eq!(row[5].parse::<f64>().unwrap(), epoch["validation"]["loss"].as_f64().unwrap());
+    }
+    let model = |path: &Path| std::fs::read(path).unwrap();
+    assert_eq!(model(&run.join("model.safetensors")), model(&folder.path().join("model.safetensors")));
+    assert!(left(&run).iter().any(|name| name.starts_with("events.out.tfevents.")));
+    // A second run does not mix with the first.
+    let again = chainrule(&folder, &["--run", "runs/1"]).assert().failure();
+    again.stderr(contains("runs/1, has 7 files in it already: give one that is new or empty"));
+    chainrule(&folder, &["--run", "loans.csv"]).assert().failure().stderr(contains("loans.csv, cannot be written to"));
+}
