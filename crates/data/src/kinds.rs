@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Cells, Column, DataError, Frame, ReadOptions, TableError, Texts};
+use crate::{Cells, Column, DataError, Frame, ReadOptions, TableError, Texts, threads};
 
 /// Texts are names of rows, not categories, if more than this many are different and nearly every row has its own.
 const MANY_TEXTS: usize = 20;
@@ -93,7 +93,7 @@ impl Kinds {
         options: &ReadOptions,
     ) -> Result<Self, DataError> {
         let file = || frame.place(0).file;
-        let columns = frame.columns().iter().map(|column| {
+        let columns = threads::map(frame.columns(), rows.len(), |column| {
             let missing = rows.iter().filter(|&&row| column.cells.is_missing(row as usize)).count();
             if missing == rows.len() {
                 return Err(TableError::AllMissing { file: file(), column: column.name.clone() });
@@ -109,7 +109,7 @@ impl Kinds {
             };
             Ok(ColumnKind { name: column.name.clone(), kind, missing, holds })
         });
-        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        let columns = columns.into_iter().collect::<Result<Vec<_>, _>>()?;
         if !columns.iter().any(|column| column.kind.is_feature()) {
             return Err(TableError::NothingToLearnFrom { file: file() }.into());
         }

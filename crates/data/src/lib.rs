@@ -21,6 +21,7 @@ pub mod weights;
 mod folder;
 mod source;
 mod target;
+mod threads;
 mod time;
 
 pub use dataset::{Dataset, ImageSize, Target};

@@ -125,6 +125,12 @@ impl Cycle {
         }
     }
 
+    /// How far it has come at a time, from 0 up to but without 1.
+    pub(crate) fn share(self, time: f64) -> f64 {
+        let turns = time / self.seconds();
+        turns - turns.floor()
+    }
+
     /// What it is, in a word.
     pub fn name(self) -> &'static str {
         match self {

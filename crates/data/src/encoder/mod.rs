@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use levels::{LevelOptions, Levels};
 pub use scale::Scale;
 
-use crate::{Cells, Cycle, DataError, Frame, Kind, Kinds, Matrix, ReadOptions, TableError, Values, kinds};
+use crate::{Cells, Cycle, DataError, Frame, Kind, Kinds, Matrix, ReadOptions, TableError, Values, kinds, threads};
 
 /// The numbers of features for which a thread is worth its start.
 const THREAD_VALUES: usize = 1 << 18;
@@ -80,12 +80,12 @@ impl Encoder {
     ///
     /// If a row is not there.
     pub fn fit(frame: &Frame, rows: &[u32], kinds: &Kinds, options: &LevelOptions) -> Result<Self, DataError> {
-        let features = kinds.columns.iter().filter(|column| column.kind.is_feature());
-        let columns = features.map(|column| {
+        let features: Vec<_> = kinds.columns.iter().filter(|column| column.kind.is_feature()).collect();
+        let columns = threads::map(&features, rows.len(), |column| {
             let code = fit_code(frame, rows, &column.name, column.kind, options)?;
             Ok(Coded { name: column.name.clone(), code })
         });
-        Ok(Encoder { columns: columns.collect::<Result<_, DataError>>()? })
+        Ok(Encoder { columns: columns.into_iter().collect::<Result<_, DataError>>()? })
     }
 
     /// How to read a file that is to be encoded: only the columns that are needed, and as what they were in training,
@@ -246,8 +246,8 @@ fn cycles(times: &[f64]) -> Vec<Cycle> {
     let (low, high) = times.iter().fold((f64::MAX, f64::MIN), |(low, high), &time| (low.min(time), high.max(time)));
     let varies = |cycle: Cycle| {
         // Dates without a time of day have the same time of day, and those of one weekday the same day of the week.
-        let point = |time: f64| time.rem_euclid(cycle.seconds());
-        times.iter().any(|&time| (point(time) - point(low)).abs() >= 1.0)
+        let second = 1.0 / cycle.seconds();
+        times.iter().any(|&time| (cycle.share(time) - cycle.share(low)).abs() >= second)
     };
     [Cycle::Day, Cycle::Week, Cycle::Year]
         .into_iter()
@@ -350,7 +350,7 @@ impl Coded {
                 let time = value.unwrap_or(*usual);
                 out[0] = scale.apply(time);
                 for (cycle, pair) in cycles.iter().zip(out[1..].chunks_exact_mut(2)) {
-                    let angle = time.rem_euclid(cycle.seconds()) / cycle.seconds() * std::f64::consts::TAU;
+                    let angle = cycle.share(time) * std::f64::consts::TAU;
                     (pair[0], pair[1]) = (angle.sin() as f32, angle.cos() as f32);
                 }
                 if *was_missing {

@@ -258,6 +258,17 @@ impl Frame {
         Frame::with_origins(columns.collect(), origins)
     }
 
+    /// Takes room for so many rows in all, so that adding them moves nothing.
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        let more = rows.saturating_sub(self.rows);
+        for column in &mut self.columns {
+            match &mut column.cells {
+                Cells::Numbers(values) | Cells::Times(values) => values.reserve_exact(more),
+                Cells::Texts(texts) => texts.reserve(more),
+            }
+        }
+    }
+
     /// Adds the rows of another table with the same columns.
     ///
     /// A column that has had no value so far takes the type of the one added, and the other way about.

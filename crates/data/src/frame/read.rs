@@ -141,9 +141,15 @@ pub fn read_chunks<P: AsRef<Path>>(paths: &[P], options: &ReadOptions) -> Result
 ///
 /// If a file cannot be read or is damaged, if its rows are not those of one table, or if it has no row.
 pub fn read_frame<P: AsRef<Path>>(paths: &[P], options: &ReadOptions) -> Result<Frame, DataError> {
+    let chunks = read_chunks(paths, options)?.collect::<Result<Vec<_>, _>>()?;
+    let rows = chunks.iter().map(Frame::rows).sum();
     let mut all = Frame::default();
-    for chunk in read_chunks(paths, options)? {
-        all.append(chunk?)?;
+    for chunk in chunks {
+        let is_first = all.columns().is_empty();
+        all.append(chunk)?;
+        if is_first {
+            all.reserve(rows);
+        }
     }
     Ok(all)
 }

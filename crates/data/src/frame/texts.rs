@@ -105,6 +105,10 @@ impl Texts {
         size_of_val(self.codes.as_slice()) + all.len() + size_of_val(ends.as_slice()) + index.capacity() * 5
     }
 
+    pub(super) fn reserve(&mut self, more: usize) {
+        self.codes.reserve_exact(more);
+    }
+
     pub(crate) fn append(&mut self, other: &Texts) {
         let codes: Vec<u32> = other.levels().map(|text| self.levels.code(text)).collect();
         let code = |&code: &u32| if code == MISSING { MISSING } else { codes[code as usize] };
