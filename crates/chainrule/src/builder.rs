@@ -251,6 +251,7 @@ impl MlpBuilder {
                 encoder: None,
                 scaling: self.scaling,
                 recipe: self.recipe,
+                residuals: None,
             },
         })
     }

@@ -10,7 +10,7 @@ use chainrule::{Evaluation, Metrics, evaluate};
 const MOST_CLASSES: usize = 20;
 
 pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
-    let (model, data) = model_and_data(&args.input, true)?;
+    let (model, data) = model_and_data(&args.input)?;
     let evaluation = chainrule::with_threads(0, || evaluate(&model, &data))?;
     if args.json {
         anstream::println!("{}", serde_json::to_string(&evaluation)?);

@@ -10,8 +10,8 @@ use chainrule::data::{
     Dataset, Encoder, IdxFolder, LevelOptions, ReadOptions, SampleOptions, Samples, Task as TableTask, read_idx_folder,
 };
 use chainrule::{
-    Baselines, Checkpoints, Control, Ending, EpochReport, Error, Evaluation, Model, Observer, Outcome, Setup,
-    StepReport, Summary,
+    Baselines, Checkpoints, Control, Ending, EpochReport, Error, Evaluation, Model, Observer, Outcome, Residuals,
+    Setup, StepReport, Summary,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     });
     watcher.bar.finish_and_clear();
     match outcome {
-        Ok(outcome) => finish(args, &model, &train, test.as_ref(), &outcome, begin),
+        Ok(outcome) => finish(args, &mut model, &train, test.as_ref(), &outcome, begin),
         Err(error) => Err(rescue(args, &model, error)),
     }
 }
@@ -216,7 +216,7 @@ fn show_plan(model: &Model) -> Result<()> {
 }
 
 /// The flag that Ctrl-C sets. A second Ctrl-C ends the program at once.
-fn listen_for_interrupt() -> Result<Arc<AtomicBool>> {
+pub(crate) fn listen_for_interrupt() -> Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&flag);
     ctrlc::set_handler(move || {
@@ -308,7 +308,7 @@ fn epoch_line(e: &EpochReport) -> String {
 
 fn finish(
     args: &TrainArgs,
-    model: &Model,
+    model: &mut Model,
     train: &Dataset,
     test: Option<&Dataset>,
     outcome: &Outcome,
@@ -318,6 +318,7 @@ fn finish(
         Some(test) => Some(chainrule::with_threads(args.threads.into(), || chainrule::evaluate(model, test))?),
         None => None,
     };
+    model.residuals = Residuals::held_out(model, train, test)?;
     model.save(&args.out)?;
     let baselines = match (test, &model.encoder) {
         (Some(test), Some(encoder)) if outcome.ending != Ending::Stopped => {

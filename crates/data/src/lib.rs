@@ -22,16 +22,16 @@ mod target;
 mod time;
 
 pub use dataset::{Dataset, ImageSize, Target};
-pub use encoder::{Encoded, Encoder, LevelOptions, Levels, Scale};
+pub use encoder::{Encoded, Encoder, Encoding, LevelOptions, Levels, Scale};
 pub use error::{DataError, Place, Position, TableError};
-pub use frame::{Cells, Chunks, Column, Format, Frame, ReadOptions, Texts, read_chunks, read_frame};
+pub use frame::{Cells, Chunks, Column, Format, Frame, ReadOptions, Texts, Written, read_chunks, read_frame};
 pub use idx::{IdxArray, IdxFolder, read_idx, read_idx_folder};
 pub use kinds::{ColumnKind, Kind, Kinds};
 pub use matrix::{Matrix, Values};
 pub use samples::{KnownSamples, SampleOptions, Samples, TargetTable, read_known, usual_validation};
 pub use scaling::Scaling;
 pub use split::{folds, hold_out, hold_out_groups, hold_out_latest, shuffle};
-pub use table::{TableOptions, Task, read_table, read_table_with_columns};
+pub use table::{TableOptions, Task, plain_features, read_table, read_table_with_columns};
 pub use time::Cycle;
 
 /// The most classes a target may have.
