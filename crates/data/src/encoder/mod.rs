@@ -12,7 +12,7 @@
 mod levels;
 mod scale;
 
-use std::thread;
+use std::{ops::Range, thread};
 
 use serde::{Deserialize, Serialize};
 
@@ -138,6 +138,15 @@ impl Encoder {
     /// The columns that are encoded, each with the number of its features.
     pub fn columns(&self) -> impl Iterator<Item = (&str, usize)> {
         self.columns.iter().map(|column| (column.name.as_str(), column.width()))
+    }
+
+    /// The columns that are encoded, each with the positions of the features that come from it.
+    pub fn features(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
+        self.columns().scan(0, |first, (name, width)| {
+            let features = *first..*first + width;
+            *first = features.end;
+            Some((name, features))
+        })
     }
 
     /// The number of features.
