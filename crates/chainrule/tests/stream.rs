@@ -1,6 +1,6 @@
 //! Tables predicted some rows at a time, and intervals around what is predicted.
 
-use chainrule::data::{LevelOptions, ReadOptions, SampleOptions, Samples, TargetTable, Task, read_known};
+use chainrule::data::{LevelOptions, ReadOptions, SampleOptions, Samples, TargetTable, Task, read_known, shuffle};
 use chainrule::{Error, Keep, Model, Residuals, Setup, fit, predict, predict_table};
 use std::fs;
 use std::path::Path;
@@ -91,11 +91,12 @@ fn what_the_caller_gives_ends_it() {
 fn coverage(table: &TargetTable, setup: &Setup, wanted: f64, rounds: u32) -> f64 {
     let (mut inside, mut all) = (0, 0);
     for round in 0..rounds {
-        let part =
-            |of: u32| (0..table.rows() as u32).filter(move |row| (row * 2_654_435_761 / 7 + round * 31) % 3 == of);
-        let held_out: Vec<u32> = part(1).chain(part(2)).collect();
-        let samples = table.samples(&part(0).collect::<Vec<_>>(), &held_out).unwrap();
-        let (test, count) = (samples.test.as_ref().unwrap(), part(1).count() as u32);
+        let mut rows: Vec<u32> = (0..table.rows() as u32).collect();
+        shuffle(&mut rows, u64::from(round), 0);
+        let count = rows.len() / 3;
+        let (kept, held_out) = rows.split_at(rows.len() - 2 * count);
+        let samples = table.samples(kept, held_out).unwrap();
+        let (test, count) = (samples.test.as_ref().unwrap(), count as u32);
         let model = trained(&samples, &Setup { seed: u64::from(round), ..setup.clone() });
         let measured = Residuals::of_rows(&model, test, &(0..count).collect::<Vec<_>>()).unwrap().unwrap();
         let q = measured.half_width(wanted).unwrap();
