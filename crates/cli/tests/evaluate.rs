@@ -18,7 +18,7 @@ fn houses(folder: &TempDir, columns: usize) {
     let noise: Vec<String> = (1..columns).map(|column| format!("n{column}")).collect();
     let mut text = format!("{},area,price\n", noise.join(","));
     for i in 0..300 {
-        let cells: Vec<String> = (1..columns).map(|column| (i * (7919 + 2 * column) % 101).to_string()).collect();
+        let cells: Vec<String> = (1..columns).map(|column| (i * (i + column) % 101).to_string()).collect();
         let area = 50 + i * 37 % 100;
         text.push_str(&format!("{},{area},{}\n", cells.join(","), 1000 * area));
     }
