@@ -98,36 +98,37 @@ impl Change {
 /// A model of images; data that does not fit it, has no target, or has no rows; no repeats.
 pub fn importance(model: &Model, data: &Dataset, options: &ImportanceOptions) -> Result<Importance, Error> {
     model.check_fits(data)?;
-    let problem = match () {
-        () if model.features.is_empty() => "the model takes images, which have no columns",
-        () if data.target.is_none() => "it has no target to compare with",
-        () if data.is_empty() => "it has no rows",
-        () if options.repeats == 0 || options.rows == 0 => "at least one repeat and one row are needed",
-        () => "",
-    };
-    if !problem.is_empty() {
-        return Err(Error::Fit { source_name: data.source.clone(), problems: vec![problem.to_owned()] });
+    let problems = [
+        (model.features.is_empty(), "the model takes images, which have no columns"),
+        (data.target.is_none(), "it has no target to compare with"),
+        (data.is_empty(), "it has no rows"),
+        (options.repeats == 0 || options.rows == 0, "at least one repeat and one row are needed"),
+    ];
+    let problems: Vec<String> = problems.into_iter().filter(|(is_so, _)| *is_so).map(|(_, text)| text.into()).collect();
+    if !problems.is_empty() {
+        return Err(Error::Fit { source_name: data.source.clone(), problems });
     }
     let columns = columns(model);
     let sample = sample(model, data, options, columns.len());
     let gradients = input_gradients(model, &sample)?;
-    let gradients: Vec<f64> = columns.iter().map(|(_, range)| gradients[range.clone()].iter().sum()).collect();
-    let mut by_gradient: Vec<usize> = (0..columns.len()).collect();
-    by_gradient.sort_by(|&a, &b| gradients[b].total_cmp(&gradients[a]).then(a.cmp(&b)));
-    let mut shuffled = vec![None; columns.len()];
-    let mut shuffler = Shuffler::new(model, &sample, options)?;
-    for &column in by_gradient.iter().take(MOST_SHUFFLED) {
-        shuffled[column] = Some(shuffler.changes(column, &columns[column].1)?);
-    }
-    let column = |(((column, _), input_gradient), changes): (((String, _), f64), Option<(Change, Change)>)| {
-        let (loss_increase, score_worsening) = changes.unzip();
-        ColumnImportance { column, loss_increase, score_worsening, input_gradient }
+    let untried = |(name, features): &(String, Range<usize>)| ColumnImportance {
+        column: name.clone(),
+        loss_increase: None,
+        score_worsening: None,
+        input_gradient: gradients[features.clone()].iter().sum(),
     };
-    let mut columns: Vec<ColumnImportance> = columns.into_iter().zip(gradients).zip(shuffled).map(column).collect();
+    let mut found: Vec<ColumnImportance> = columns.iter().map(untried).collect();
+    let mut order: Vec<usize> = (0..columns.len()).collect();
+    order.sort_by(|&a, &b| found[b].input_gradient.total_cmp(&found[a].input_gradient));
+    let mut shuffler = Shuffler::new(model, &sample, options)?;
+    for &column in order.iter().take(MOST_SHUFFLED) {
+        let (loss, score) = shuffler.changes(column, &columns[column].1)?;
+        (found[column].loss_increase, found[column].score_worsening) = (Some(loss), Some(score));
+    }
     let loss = |column: &ColumnImportance| column.loss_increase.map_or(f64::NEG_INFINITY, |change| change.mean);
-    columns.sort_by(|a, b| loss(b).total_cmp(&loss(a)).then(b.input_gradient.total_cmp(&a.input_gradient)));
+    found.sort_by(|a, b| loss(b).total_cmp(&loss(a)).then(b.input_gradient.total_cmp(&a.input_gradient)));
     let score = if shuffler.before.accuracy.is_some() { "accuracy" } else { "rmse" };
-    Ok(Importance { rows: sample.len(), repeats: options.repeats, score, columns })
+    Ok(Importance { rows: sample.len(), repeats: options.repeats, score, columns: found })
 }
 
 /// The columns of the table, each with the features that come from it.

@@ -111,7 +111,7 @@ mod tests {
         let sample = Residuals::new(all).unwrap();
         assert!(sample.is_sound() && sample.sorted.len() == MOST_RESIDUALS);
         for coverage in [0.001, 0.1, 0.5, 0.9, 0.95, 0.99, 0.999, 0.9999] {
-            let exact = (12_346.0 * coverage as f64).ceil();
+            let exact = f64::ceil(12_346.0 * coverage);
             let q = sample.half_width(coverage).unwrap();
             assert!(q >= exact && q <= exact + 13.0, "{coverage}: {q} for {exact}");
         }

@@ -3,9 +3,11 @@
 use crate::error::Error;
 use crate::evaluate::{Prediction, Predictor};
 use crate::model::Model;
-use chainrule_data::{Encoding, Frame, Matrix, ReadOptions, Written, plain_features, read_chunks};
+use chainrule_data::{
+    DataError, Encoding, Frame, Matrix, ReadOptions, TableError, Written, plain_features, read_chunks,
+};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// About how many features are in memory at a time.
 const FEATURES: usize = 4 << 20;
@@ -75,6 +77,7 @@ pub fn predict_table<P: AsRef<Path>, E: From<Error>>(
     let at_a_time = (FEATURES / model.network.inputs.max(1)).max(1);
     for frame in read_chunks(paths, &read_options(model, keep)?).map_err(Error::from)? {
         let frame = frame.map_err(Error::from)?;
+        totals.check_copies(&frame)?;
         let columns = Columns::of(model, &frame)?;
         for start in (0..frame.rows()).step_by(at_a_time) {
             let rows = start..frame.rows().min(start + at_a_time);
@@ -139,13 +142,29 @@ struct Totals {
     rows: usize,
     unknown: Vec<(String, usize)>,
     missing: Vec<(String, usize)>,
+    /// The file of the first rows, and the columns that are copied from it.
+    first: Option<(PathBuf, Vec<String>)>,
 }
 
 impl Totals {
     fn new(model: &Model) -> Self {
         let columns = model.encoder.iter().flat_map(|encoder| encoder.columns());
         let none: Vec<(String, usize)> = columns.map(|(name, _)| (name.to_owned(), 0)).collect();
-        Self { rows: 0, unknown: none.clone(), missing: none }
+        Self { rows: 0, unknown: none.clone(), missing: none, first: None }
+    }
+
+    /// Every file has to have the same copied columns, or cells would come under the names of others.
+    fn check_copies(&mut self, frame: &Frame) -> Result<(), Error> {
+        let here = frame.place(0).file;
+        let ours: Vec<String> = frame.written().iter().map(|copy| copy.name().to_owned()).collect();
+        let (first, names) = self.first.get_or_insert_with(|| (here.clone(), ours.clone()));
+        let only = |these: &[String], those: &[String]| these.iter().find(|name| !those.contains(name)).cloned();
+        let (file, column, other) = match (only(names, &ours), only(&ours, names)) {
+            (Some(column), _) => (first.clone(), column, here),
+            (None, Some(column)) => (here, column, first.clone()),
+            (None, None) => return Ok(()),
+        };
+        Err(Error::from(DataError::from(TableError::OtherColumns { file, column, other })))
     }
 
     fn finish(self) -> TableTotals {

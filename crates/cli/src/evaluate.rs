@@ -127,7 +127,7 @@ fn print_importance(importance: &Importance, samples: usize) {
         let mut cells = vec![column.column.clone()];
         cells.extend(mean_and_deviation(loss, |loss| loss));
         // Accuracy falls and an error grows.
-        cells.extend(mean_and_deviation(score, |mean| if importance.score == "accuracy" { -mean } else { mean }));
+        cells.extend(mean_and_deviation(score, |mean| if importance.score == "accuracy" { 0.0 - mean } else { mean }));
         cells.push(short(column.input_gradient));
         cells.push("█".repeat(length as usize));
         grid.row(cells);

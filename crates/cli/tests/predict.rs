@@ -46,6 +46,11 @@ fn columns_are_kept_as_they_are_written() {
     assert!(text.starts_with("row,note,number,area,price\n0,NA,007,100,"), "{text}");
     assert!(text.contains("\n1,?,1e3,120,"), "{text}");
     assert!(predict(&folder, &["price", "new.csv", "--keep", ""]).starts_with("row,price\n0,"));
+    // Of several files, all name their rows or none does.
+    fs::write(folder.path().join("new-2.csv"), "area\n100\n").unwrap();
+    let both = ["predict", "price", "new*.csv"];
+    chainrule(&folder).args(both).assert().code(1).stderr(contains("need the same columns").and(contains("house")));
+    assert_eq!(predict(&folder, &["price", "new*.csv", "--keep", "area"]).lines().count(), 4);
     let unknown = ["predict", "price", "new.csv", "--keep", "notes"];
     chainrule(&folder).args(unknown).assert().code(1).stderr(contains("no column \"notes\"").and(contains("note")));
     // The truth beside what is predicted.
