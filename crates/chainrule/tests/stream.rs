@@ -1,6 +1,9 @@
 //! Tables predicted some rows at a time, and intervals around what is predicted.
 
-use chainrule::data::{LevelOptions, ReadOptions, SampleOptions, Samples, TargetTable, Task, read_known, shuffle};
+use chainrule::data::{
+    LevelOptions, ReadOptions, SampleOptions, Samples, TableOptions, TargetTable, Task, read_known, read_table,
+    read_table_with_columns, shuffle,
+};
 use chainrule::{Error, Keep, Model, Residuals, Setup, fit, predict, predict_table};
 use std::fs;
 use std::path::Path;
@@ -149,4 +152,26 @@ fn residuals_are_of_rows_that_were_not_trained_on_and_are_saved() {
     let text = with.iter().map(|&byte| char::from(byte)).collect::<String>();
     let damaged: Vec<u8> = text.replace("count\\\":60", "count\\\": 9").chars().map(|c| c as u8).collect();
     assert!(Model::from_bytes(&damaged).unwrap_err().contains("intervals"));
+}
+
+/// A model of plain numbers has no encoder.
+#[test]
+fn a_table_of_plain_numbers_is_read_in_parts_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    let rows: String = (0..30_000).map(|i| format!("{:0>300},{},{}\n", i % 89, i % 7, i % 89 + i % 7)).collect();
+    fs::write(&path, format!("a,b,sum\n{rows}")).unwrap();
+    let data = read_table(&path, &TableOptions { target: Some("sum".to_owned()), task: Task::Regress }).unwrap();
+    let mut model = Setup { epochs: Some(1), ..Setup::default() }.build(&data).unwrap();
+    fit(&mut model, &data, &mut ()).unwrap();
+    let whole = read_table_with_columns(&path, &model.features, None).unwrap();
+    let (mut at_once, mut in_parts, mut parts) = (Vec::new(), Vec::new(), 0);
+    predict(&model, &whole, |_, prediction| at_once.push(prediction)).unwrap();
+    predict_table(&model, &[&path], &Keep::Ids, |rows| {
+        in_parts.extend_from_slice(rows.predictions);
+        parts += 1;
+        Ok::<(), Error>(())
+    })
+    .unwrap();
+    assert!(parts > 1 && in_parts == at_once);
 }

@@ -20,7 +20,7 @@ pub(crate) enum Command {
     Summary(SummaryArgs),
     /// Train a network on images or a table
     Train(Box<TrainArgs>),
-    /// Score a model on data
+    /// Score a model on data, and say which columns of a table matter
     Evaluate(EvaluateArgs),
     /// Predict with a model
     Predict(PredictArgs),

@@ -95,3 +95,27 @@ impl Lines {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(json: bool) -> String {
+        let mut lines = Lines::new(json, ["a \"b\"", "n"].map(str::to_owned).to_vec());
+        let mut all = Vec::new();
+        for (text, number) in [("x, \"y\"", 1.5), ("007", f32::NAN), ("", f32::INFINITY)] {
+            lines.text(text).unwrap();
+            lines.number(number).unwrap();
+            lines.end().unwrap();
+            all.extend(lines.take().unwrap());
+        }
+        String::from_utf8(all).unwrap()
+    }
+
+    #[test]
+    fn both_forms_say_the_same() {
+        assert_eq!(lines(false), "\"a \"\"b\"\"\",n\n\"x, \"\"y\"\"\",1.5\n007,NaN\n,inf\n");
+        let object = |text: &str, number: &str| format!("{{\"a \\\"b\\\"\":\"{text}\",\"n\":{number}}}\n");
+        assert_eq!(lines(true), object("x, \\\"y\\\"", "1.5") + &object("007", "null") + &object("", "null"));
+    }
+}

@@ -177,3 +177,31 @@ fn memory_does_not_grow_with_the_rows() {
     let lines = fs::read_to_string(folder.path().join("p.csv")).unwrap().lines().count();
     assert_eq!(lines, 1 + written / rows.len() * 4096);
 }
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_leaves_nothing_half_written() {
+    use std::io::Write;
+    let folder = TempDir::new().unwrap();
+    models(&folder);
+    let before = fs::read_dir(folder.path()).unwrap().count();
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("chainrule"))
+        .args(["predict", "price", "-", "--out", "p.csv"])
+        .current_dir(folder.path())
+        .stdin(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let rows: String = (0..4096).map(|i| format!("{:0>1000}\n", i)).collect();
+    input.write_all(b"area\n").unwrap();
+    for _ in 0..8 {
+        input.write_all(rows.as_bytes()).unwrap();
+    }
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    // It may end before all is read.
+    let _ = (0..4).try_for_each(|_| input.write_all(rows.as_bytes()));
+    drop(input);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before);
+}

@@ -375,3 +375,35 @@ fn copies_of_chunks_follow_each_other() {
     let ids = read_frame(&[&path], &options).unwrap();
     assert!(copied(&ids, "id").iter().enumerate().all(|(row, id)| *id == format!("{row:040}")));
 }
+
+#[test]
+fn columns_of_arrays_are_copied_with_all_their_digits() {
+    let options = ReadOptions {
+        columns: Some(strings(&["column 2"])),
+        written: strings(&["column 1"]),
+        ..ReadOptions::default()
+    };
+    let long = 9_007_199_254_740_993_i64;
+    let by_rows: Vec<u8> = [long, 1, -3, 2].iter().flat_map(|number| number.to_le_bytes()).collect();
+    let by_columns: Vec<u8> = [long, -3, 1, 2].iter().flat_map(|number| number.to_le_bytes()).collect();
+    for (fortran, data) in [(false, by_rows), (true, by_columns)] {
+        let frame = read_with("a.npy", &npy("<i8", fortran, "(2, 2)", &data), &options).unwrap();
+        assert_eq!(numbers(&frame, "column 2"), [1.0, 2.0]);
+        assert_eq!(copied(&frame, "column 1"), ["9007199254740993", "-3"]);
+    }
+    let floats: Vec<u8> = [0.1f32, 1.0].iter().flat_map(|number| number.to_le_bytes()).collect();
+    let frame = read_with("a.npy", &npy("<f4", false, "(1, 2)", &floats), &options).unwrap();
+    assert_eq!(copied(&frame, "column 1"), ["0.1"]);
+
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, data) in
+        [("id.npy", npy("<i8", false, "(1,)", &long.to_le_bytes())), ("x.npy", npy("|u1", false, "(1,)", &[7]))]
+    {
+        archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(&data).unwrap();
+    }
+    let content = archive.finish().unwrap().into_inner();
+    let options = ReadOptions { columns: Some(strings(&["x"])), written: strings(&["id"]), ..ReadOptions::default() };
+    let frame = read_with("a.npz", &content, &options).unwrap();
+    assert_eq!((numbers(&frame, "x"), copied(&frame, "id")), (&[7.0][..], vec!["9007199254740993"]));
+}

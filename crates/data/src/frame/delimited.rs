@@ -171,7 +171,7 @@ fn parse(bytes: &[u8], dialect: Dialect, columns: &Columns) -> Result<Piece, Wro
                     bad.get_or_insert_with(|| BadCell { line: row_line, column: found, text: text.to_vec(), fault });
                 }
             }
-            if let Some(copy) = columns.copied.iter().position(|&column| column == found) {
+            if let Some(copy) = columns.copy_slot(found) {
                 match str::from_utf8(&field.text(dialect.quote)) {
                     Ok(text) => copies[copy].push(text),
                     Err(_) => {

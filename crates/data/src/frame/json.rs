@@ -138,7 +138,7 @@ impl JsonLines {
                 if let Some(slot) = columns.slots[column] {
                     cells[slot] = text(value, &self.file, &name)?;
                 }
-                if let Some(copy) = columns.copied.iter().position(|&copied| copied == column) {
+                if let Some(copy) = columns.copy_slot(column) {
                     written[copy] = as_written(value);
                 }
             }

@@ -60,6 +60,8 @@ pub(crate) struct Columns {
     pub(crate) chosen: Vec<usize>,
     /// The columns that are copied as they are written.
     pub(crate) copied: Vec<usize>,
+    /// For each column, which one of the copies it is; empty if there are none.
+    copy_slots: Vec<Option<usize>>,
     positions: HashMap<String, usize>,
 }
 
@@ -76,17 +78,27 @@ impl Columns {
         for (slot, &column) in chosen.iter().enumerate() {
             slots[column] = Some(slot);
         }
+        let mut copy_slots = if copied.is_empty() { Vec::new() } else { vec![None; names.len()] };
+        for (slot, &column) in copied.iter().enumerate() {
+            copy_slots[column] = Some(slot);
+        }
         let asked: HashMap<&String, Type> = (options.numeric.iter().map(|name| (name, Type::Number)))
             .chain(options.categorical.iter().map(|name| (name, Type::Text)))
             .collect();
         let types: Vec<Option<Type>> = names.iter().map(|name| asked.get(name).copied()).collect();
         let numeric = types.iter().map(|&asked| asked == Some(Type::Number)).collect();
         let positions = names.iter().cloned().zip(0..).collect();
-        Ok(Columns { file: file.clone(), point, types, slots, numeric, chosen, copied, names, positions })
+        Ok(Columns { file: file.clone(), point, types, slots, numeric, chosen, copied, copy_slots, names, positions })
     }
 
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
         self.positions.get(name).copied()
+    }
+
+    /// Which of the copies a column is, if it is one.
+    #[inline]
+    pub(crate) fn copy_slot(&self, column: usize) -> Option<usize> {
+        self.copy_slots.get(column).copied().flatten()
     }
 
     /// Whether a column is not known to hold something yet.
