@@ -124,6 +124,7 @@ impl<'a> Output<'a> {
             None => std::io::stdout().lock().write_all(&text)?,
         }
         self.bar.set_position((first + predictions.len()) as u64);
+        self.bar.set_message(format!("{} rows/s", count(self.bar.per_sec() as usize)));
         Ok(())
     }
 
@@ -178,7 +179,7 @@ fn progress(visible: bool) -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     let visible = visible && std::io::stderr().is_terminal();
     bar.set_draw_target(if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
-    let style = ProgressStyle::with_template("{spinner} {human_pos} rows  {per_sec}, {elapsed}");
+    let style = ProgressStyle::with_template("{spinner} {human_pos} rows  {msg}, {elapsed}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
     if visible {
         bar.enable_steady_tick(Duration::from_millis(200));
