@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use chainrule::engine::{Graph, Plan, Session};
-use chainrule::{Activation, Loss, Mlp, Model, Optimizer, Stepper, Stream, Task};
+use chainrule::{Activation, Batch, Loss, Mlp, Model, Optimizer, Stepper, Stream, Task};
 use serde::Deserialize;
 
 /// A network and the size of its batches.
@@ -73,7 +73,7 @@ impl Training {
         let mut batches = Batches::new(&self.shape);
         Ok(move || {
             let (x, y) = batches.next();
-            let done = stepper.step(&mut model, x, y, rate)?;
+            let done = stepper.step(&mut model, Batch { x, y, weight: &[] }, rate)?;
             anyhow::ensure!(done.moved, "the cost is not finite");
             Ok(())
         })

@@ -246,6 +246,7 @@ impl MlpBuilder {
                 encoder: None,
                 scaling: self.scaling,
                 recipe: self.recipe,
+                residuals: None,
             },
         })
     }

@@ -5,7 +5,7 @@ use crate::loss::Loss;
 use crate::metrics::{self, ClassMetrics, ValueMetrics};
 use crate::model::{Model, Task};
 use crate::step::Batch;
-use chainrule_data::{Dataset, Target};
+use chainrule_data::{Dataset, Matrix, Target};
 use chainrule_engine::{Graph, Plan, Session};
 use serde::{Deserialize, Serialize};
 
@@ -272,11 +272,59 @@ pub fn predict(model: &Model, data: &Dataset, mut each: impl FnMut(usize, Predic
     let blind = Dataset { target: None, ..data.clone() };
     model.check_fits(&blind)?;
     let rows: Vec<u32> = (0..data.len() as u32).collect();
-    Evaluator::new().each_batch(model, &blind, &rows, |rows, _, outputs, _| {
-        for (&row, outputs) in rows.iter().zip(outputs.chunks_exact(model.network.outputs())) {
-            each(row as usize, prediction(model, outputs));
+    Predictor::new(model)?.predict(&data.features, &rows, |row, prediction| each(row as usize, prediction))
+}
+
+/// Predicts rows of features.
+///
+/// Rows are run through the network a fixed number at a time, the last ones with zeros behind them, so that what is
+/// said of a row has the same bits whatever rows come with it.
+pub struct Predictor<'a> {
+    model: &'a Model,
+    session: Session<f32>,
+    x: Vec<f32>,
+    y: Vec<f32>,
+}
+
+impl<'a> Predictor<'a> {
+    /// Plans the way forward.
+    ///
+    /// # Errors
+    /// A network too large to be planned.
+    pub fn new(model: &'a Model) -> Result<Self, Error> {
+        let graph = Graph::new();
+        let built = model.graph(&graph, BATCH, false, false);
+        let session = Session::new(Plan::new(&graph, &[built.output])?)?;
+        Ok(Self { model, session, x: vec![0.0; BATCH * model.network.inputs], y: vec![0.0; BATCH] })
+    }
+
+    /// Predicts the named rows of `features` `[rows, inputs]`, in that order.
+    ///
+    /// # Errors
+    /// An error of the engine.
+    ///
+    /// # Panics
+    /// If a row is not there, or there are other than `inputs` features.
+    pub fn predict(
+        &mut self,
+        features: &Matrix,
+        rows: &[u32],
+        mut each: impl FnMut(u32, Prediction),
+    ) -> Result<(), Error> {
+        let Self { model, session, x, y } = self;
+        let inputs = model.network.inputs;
+        for rows in rows.chunks(BATCH) {
+            let (filled, rest) = x.split_at_mut(rows.len() * inputs);
+            features.gather(rows, filled);
+            model.scaling.apply(inputs, filled);
+            rest.fill(0.0);
+            session.run(&model.parameters, &[x, y])?;
+            for (&row, outputs) in rows.iter().zip(session.output(0).chunks_exact(model.network.outputs())) {
+                each(row, prediction(model, outputs));
+            }
         }
-    })
+        Ok(())
+    }
 }
 
 /// Probabilities from the outputs: softmax of logits, the sigmoid of one logit; outputs of other losses, cut to [0, 1]

@@ -1,6 +1,7 @@
 //! A network with everything needed to use it: loss, classes, scaling, weights, and how it was trained.
 
 use crate::error::Error;
+use crate::interval::Residuals;
 use crate::loss::Loss;
 use crate::network::{LayerNodes, Network};
 use crate::recipe::Recipe;
@@ -57,6 +58,8 @@ pub struct Model {
     pub scaling: Scaling,
     /// How it was trained.
     pub recipe: Recipe,
+    /// How far off it was, for a real value, on rows that it was not trained on: what intervals are made from.
+    pub residuals: Option<Residuals>,
     /// All weights and biases in one block: w1, b1, w2, b2, ….
     pub parameters: Block<f32>,
 }

@@ -5,6 +5,7 @@
 
 use crate::checkpoint::Standing;
 use crate::error::Error;
+use crate::interval::Residuals;
 use crate::loss::Loss;
 use crate::model::{Model, Task};
 use crate::network::Network;
@@ -39,6 +40,8 @@ struct Description {
     scaling: Scaling,
     #[serde(default)]
     recipe: Recipe,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    residuals: Option<Residuals>,
     /// In a checkpoint, where the training stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     training: Option<Value>,
@@ -76,6 +79,7 @@ impl Model {
             encoder: self.encoder.clone(),
             scaling: self.scaling.clone(),
             recipe: self.recipe.clone(),
+            residuals: self.residuals.clone(),
             training: match training {
                 Some((standing, _)) => Some(serde_json::to_value(standing).map_err(|e| describe(e.to_string()))?),
                 None => None,
@@ -163,9 +167,10 @@ impl Model {
         description.check()?;
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| format!("it is damaged ({e})"))?;
         let parameters = read_parameters(&description.network, &tensors)?;
-        let Description { network, loss, task, target, features, image, encoder, scaling, recipe, training, .. } =
-            description;
-        let model = Self { network, loss, task, target, features, image, encoder, scaling, recipe, parameters };
+        let Description { network, loss, task, target, features, image, encoder, scaling, recipe, .. } = description;
+        let Description { residuals, training, .. } = description;
+        let model =
+            Self { network, loss, task, target, features, image, encoder, scaling, recipe, residuals, parameters };
         Ok((model, training, tensors))
     }
 
@@ -222,6 +227,9 @@ impl Description {
         }
         if !self.task.fits(outputs, self.loss) {
             return Err(format!("its {outputs} outputs do not fit its task and its loss ({})", self.loss));
+        }
+        if self.residuals.as_ref().is_some_and(|residuals| !residuals.is_sound()) {
+            return Err("what it holds for intervals is damaged".to_owned());
         }
         match self.recipe.problems().as_slice() {
             [] => Ok(()),
@@ -284,28 +292,63 @@ fn tensor_name(segment: &str) -> String {
     format!("layer{number}.{}", if kind == "w" { "weight" } else { "bias" })
 }
 
-/// Writes `bytes` to a temporary file in the folder of `path`, then renames it: the file is there whole or not at all.
+/// A file that is there whole or not at all: a temporary file in the folder of its place that is renamed when all is
+/// written. Dropped before, it leaves nothing behind.
+///
 /// Behind a link, the file that it leads to is written. What is there already must be a plain file.
+#[derive(Debug)]
+pub struct AtomicFile {
+    path: PathBuf,
+    place: PathBuf,
+    file: tempfile::NamedTempFile,
+}
+
+impl AtomicFile {
+    /// Begins a file for `path`.
+    ///
+    /// # Errors
+    /// A folder that is missing or cannot be written to, a place that is a folder or a device.
+    pub fn new(path: &Path) -> Result<Self, Error> {
+        let place = place(path)?;
+        let file = temporary_beside(&place).map_err(|e| unwritable(path, e))?;
+        Ok(Self { path: path.to_owned(), place, file })
+    }
+
+    /// Writes what comes next.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.file.write_all(bytes).map_err(|e| unwritable(&self.path, e))
+    }
+
+    /// Puts the file into its place.
+    ///
+    /// # Errors
+    /// A full disk, or a place that has become another since.
+    pub fn finish(self) -> Result<(), Error> {
+        let Self { path, place, file } = self;
+        let synced = file.as_file().sync_all();
+        synced.and_then(|()| file.persist(&place).map_err(|e| e.error)).map(drop).map_err(|e| unwritable(&path, e))
+    }
+}
+
+/// Writes `bytes` as an [`AtomicFile`].
 ///
 /// # Errors
-/// A folder that is missing or cannot be written to, a full disk, a place that is a folder or a device.
+/// As those of [`AtomicFile`].
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let place = place(path)?;
-    let write = || {
-        let mut file = temporary_beside(&place)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(&place).map_err(|e| e.error)
-    };
-    write().map(drop).map_err(|e| unwritable(path, e))
+    let mut file = AtomicFile::new(path)?;
+    file.write(bytes)?;
+    file.finish()
 }
 
 /// Whether a file can be written at `path`, found out before hours of work depend on it.
 ///
 /// # Errors
-/// As [`write_atomically`].
+/// As [`AtomicFile::new`].
 pub fn check_writable(path: &Path) -> Result<(), Error> {
-    temporary_beside(&place(path)?).map(drop).map_err(|e| unwritable(path, e))
+    AtomicFile::new(path).map(drop)
 }
 
 fn unwritable(path: &Path, problem: impl std::fmt::Display) -> Error {

@@ -105,6 +105,7 @@ impl Setup {
             encoder: self.encoder.clone(),
             scaling: self.scaling(data, &train),
             recipe,
+            residuals: None,
         };
         model.check_fits(data)?;
         Ok(Model { parameters: model.network.initialize(model.recipe.init, model.recipe.seed), ..model })

@@ -1,9 +1,6 @@
 //! Training on samples in a file, and on samples that do not count alike.
 
-use chainrule::data::{
-    ClassWeights, Dataset, LevelOptions, Matrix, ReadOptions, SampleOptions, SplitBy, StoredSamples, Target, Task,
-    Values,
-};
+use chainrule::data::{ClassWeights, Dataset, Matrix, SampleOptions, StoredSamples, Target, Values};
 use chainrule::{
     Activation, Checkpoints, Control, Every, Loss, Mlp, Model, Observer, Optimizer, Setup, StepReport, evaluate, fit,
     fit_saving, fit_stored, with_threads,
@@ -26,18 +23,7 @@ fn table(folder: &Path) -> std::path::PathBuf {
 
 /// So little memory that an epoch has several parts.
 fn read(folder: &Path) -> StoredSamples {
-    let options = SampleOptions {
-        target: "ring".into(),
-        task: Task::Auto,
-        weight: None,
-        class_weights: ClassWeights::Balanced,
-        split: SplitBy::Rows,
-        read: ReadOptions::default(),
-        levels: LevelOptions::default(),
-        test: 0.2,
-        validation: None,
-        seed: 1,
-    };
+    let options = SampleOptions { class_weights: ClassWeights::Balanced, seed: 1, ..SampleOptions::new("ring") };
     options.read_stored(&[table(folder)], 150_000, folder).unwrap()
 }
 

@@ -17,6 +17,7 @@ fn model(sizes: &[usize], hidden: Activation, output: Activation, loss: Loss, ta
         encoder: None,
         scaling: Scaling::None,
         recipe: Recipe::default(),
+        residuals: None,
         parameters: Default::default(),
     }
 }

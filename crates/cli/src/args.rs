@@ -21,7 +21,7 @@ pub(crate) enum Command {
     Summary(SummaryArgs),
     /// Train a network on images or a table
     Train(Box<TrainArgs>),
-    /// Score a model on data
+    /// Score a model on data, and say which columns of a table matter
     Evaluate(EvaluateArgs),
     /// Predict with a model
     Predict(PredictArgs),
@@ -297,6 +297,11 @@ fn memory(text: &str) -> Result<u64, String> {
     Ok(bytes)
 }
 
+fn inner_share(text: &str) -> Result<f64, String> {
+    let share = text.parse::<f64>().ok().filter(|share| *share > 0.0 && *share < 1.0);
+    share.ok_or_else(|| "it must be above 0 and below 1, as in 0.9".to_owned())
+}
+
 const EVALUATE_EXAMPLES: &str = "Examples:
   chainrule evaluate model.safetensors data/mnist
   chainrule evaluate model.safetensors data/mnist --part train --json
@@ -326,14 +331,28 @@ pub(crate) struct EvaluateArgs {
 
 const PREDICT_EXAMPLES: &str = "Examples:
   chainrule predict model.safetensors data/mnist --out predictions.csv
-  chainrule predict houses.safetensors new-houses.csv | head";
+  chainrule predict houses.safetensors new-houses.csv --keep street,city | head
+  chainrule predict houses.safetensors new-houses.csv --interval 0.9
+  zcat houses.csv.gz | chainrule predict houses.safetensors - --json > predictions.jsonl
+
+A table may have any number of rows: they are read, predicted and written some at a time.";
 
 #[derive(ClapArgs, Debug)]
 #[command(after_help = PREDICT_EXAMPLES)]
 pub(crate) struct PredictArgs {
     #[command(flatten)]
     pub(crate) input: ModelAndData,
-    /// The CSV file to write [default: the terminal]
+    /// Columns of the table to copy as they are written; "" for none [default: those left out of training as names of
+    /// rows, if they are there]
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub(crate) keep: Option<Vec<String>>,
+    /// For a real value, add the ends of an interval that holds the truth of this share of new rows, as in 0.9
+    #[arg(long, value_name = "SHARE", value_parser = inner_share)]
+    pub(crate) interval: Option<f64>,
+    /// Write one JSON object a row instead of CSV
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The file to write [default: the terminal]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
 }

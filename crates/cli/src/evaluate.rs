@@ -4,16 +4,30 @@ use crate::args::EvaluateArgs;
 use crate::input::model_and_data;
 use crate::output::{Grid, HEADING, RESULT, count, number, percent};
 use anyhow::Result;
-use chainrule::{Evaluation, Metrics, evaluate};
+use chainrule::{Change, Evaluation, Importance, ImportanceOptions, Metrics, evaluate, importance};
+use serde_json::json;
+
+/// The most columns whose importance is printed.
+const MOST_COLUMNS: usize = 20;
+
+/// The length of the longest bar.
+const BAR: f64 = 20.0;
 
 /// The largest confusion matrix that is printed whole.
 const MOST_CLASSES: usize = 20;
 
 pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
-    let (model, data) = model_and_data(&args.input, true)?;
+    let (model, data) = model_and_data(&args.input)?;
     let evaluation = chainrule::with_threads(0, || evaluate(&model, &data))?;
+    let is_table = !model.features.is_empty();
+    let find = || chainrule::with_threads(0, || importance(&model, &data, &ImportanceOptions::default()));
+    let importance = is_table.then(find).transpose()?;
     if args.json {
-        anstream::println!("{}", serde_json::to_string(&evaluation)?);
+        let mut object = json!(evaluation);
+        if let Some(importance) = &importance {
+            object["importance"] = json!(importance);
+        }
+        anstream::println!("{object}");
         return Ok(());
     }
     anstream::println!("{HEADING}{}{HEADING:#}  {} samples", data.source, count(evaluation.samples));
@@ -21,6 +35,10 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
     if !evaluation.confusion.is_empty() {
         anstream::println!();
         print_confusion(&evaluation);
+    }
+    if let Some(importance) = &importance {
+        anstream::println!();
+        print_importance(importance, evaluation.samples);
     }
     Ok(())
 }
@@ -90,4 +108,48 @@ fn print_mistakes(evaluation: &Evaluation) {
         grid.row([evaluation.classes[truth].clone(), evaluation.classes[predicted].clone(), times.to_string()]);
     }
     grid.print();
+}
+
+/// The columns that the model leans on most, with a bar as long as what the loss gains without them.
+fn print_importance(importance: &Importance, samples: usize) {
+    let Importance { rows, repeats, score, columns } = importance;
+    let of = if *rows < samples { format!(" of {}", count(samples)) } else { String::new() };
+    anstream::println!(
+        "{HEADING}How much worse without a column{HEADING:#}: its values shuffled among {}{of} rows, {repeats} times",
+        count(*rows)
+    );
+    let score = if *score == "accuracy" { ">accuracy" } else { ">RMSE" };
+    let mut grid = Grid::new(&["column", ">loss", ">±", score, ">±", ">input gradient", ""]);
+    let longest = columns.iter().filter_map(|column| column.loss_increase).map(|loss| loss.mean).fold(0.0, f64::max);
+    for column in columns.iter().take(MOST_COLUMNS) {
+        let (loss, score) = (column.loss_increase, column.score_worsening);
+        let length = loss.map_or(0.0, |loss| (loss.mean.max(0.0) / longest.max(f64::MIN_POSITIVE) * BAR).round());
+        let mut cells = vec![column.column.clone()];
+        cells.extend(mean_and_deviation(loss, |loss| loss));
+        // Accuracy falls and an error grows.
+        cells.extend(mean_and_deviation(score, |mean| if importance.score == "accuracy" { 0.0 - mean } else { mean }));
+        cells.push(short(column.input_gradient));
+        cells.push("█".repeat(length as usize));
+        grid.row(cells);
+    }
+    grid.print();
+    if columns.len() > MOST_COLUMNS {
+        anstream::println!("and {} more: --json has them all", count(columns.len() - MOST_COLUMNS));
+    }
+}
+
+fn mean_and_deviation(change: Option<Change>, sign: impl Fn(f64) -> f64) -> [String; 2] {
+    let shown = |Change { mean, deviation }| {
+        let signed = sign(mean);
+        let plus = if signed > 0.0 { "+" } else { "" };
+        [format!("{plus}{}", short(signed)), short(deviation)]
+    };
+    change.map_or_else(|| ["not tried".to_owned(), String::new()], shown)
+}
+
+/// A number with three significant digits.
+fn short(value: f64) -> String {
+    let digits = if value == 0.0 { 0 } else { 2 - value.abs().log10().floor() as i32 };
+    let unit = 10f64.powi(digits.clamp(-300, 300));
+    number((value * unit).round() / unit)
 }

@@ -12,7 +12,7 @@ const SMALL: usize = 40;
 const LARGEST: usize = 5;
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
-    let (model, data) = model_and_data(&args.input, true)?;
+    let (model, data) = model_and_data(&args.input)?;
     let rate = args.rate.unwrap_or(model.recipe.learning_rate);
     let explanation = explain(&model, &data, args.row, rate)?;
     if args.json {

@@ -17,45 +17,60 @@ pub(crate) fn keep_inputs(out: &Path, inputs: &[&Path]) -> Result<()> {
     }
 }
 
-/// The model, and the data prepared for it; the target of a table is read only if it is wanted.
-pub(crate) fn model_and_data(args: &ModelAndData, with_target: bool) -> Result<(Model, Dataset)> {
+/// The model, and the data with their target prepared for it.
+pub(crate) fn model_and_data(args: &ModelAndData) -> Result<(Model, Dataset)> {
     let model = Model::load(&args.model)?;
-    let is_pattern = args.data.to_str().is_some_and(|path| path == "-" || path.contains(['*', '?', '[']));
-    if !args.data.exists() && !is_pattern {
-        bail!("there is no {}; check the path", args.data.display());
+    if is_folder(args, &model)? {
+        let data = images(args)?;
+        return Ok((model, data));
     }
-    let data = if args.data.is_dir() {
-        let IdxFolder { train, test } = read_idx_folder(&args.data)?;
-        match (args.part.as_str(), test) {
-            ("train", _) => train,
-            (_, Some(test)) => test,
-            (_, None) => bail!("{} has no test images: use --part train", args.data.display()),
+    let classes = match &model.task {
+        Task::Classes(names) => Some(names.as_slice()),
+        Task::Value { .. } => None,
+    };
+    let target = Some((model.target.as_str(), classes));
+    let data = match &model.encoder {
+        Some(encoder) => {
+            let KnownSamples { data, unknown, missing } = read_known(&[&args.data], encoder, target)?;
+            note_odd_cells(&unknown, &missing);
+            data
         }
-    } else if model.features.is_empty() {
-        bail!(Usage(format!("the model takes images, but {} is not a folder of IDX files", args.data.display())));
-    } else {
-        let classes = match &model.task {
-            Task::Classes(names) => Some(names.as_slice()),
-            Task::Value { .. } => None,
-        };
-        let target = with_target.then_some((model.target.as_str(), classes));
-        match &model.encoder {
-            Some(encoder) => known(read_known(&[&args.data], encoder, target)?),
-            None => read_table_with_columns(&args.data, &model.features, target)?,
-        }
+        None => read_table_with_columns(&args.data, &model.features, target)?,
     };
     Ok((model, data))
 }
 
-/// Says what is out of the ordinary in a table, where it does not disturb the output.
-fn known(samples: KnownSamples) -> Dataset {
-    for (column, rows) in &samples.unknown {
-        anstream::eprintln!("note: {column}: {} that training did not know", rows_with(*rows, "a value"));
+/// Whether the data are a folder of images; if not, they are a table.
+pub(crate) fn is_folder(args: &ModelAndData, model: &Model) -> Result<bool> {
+    let is_pattern = args.data.to_str().is_some_and(|path| path == "-" || path.contains(['*', '?', '[']));
+    if !args.data.exists() && !is_pattern {
+        bail!("there is no {}; check the path", args.data.display());
     }
-    for (column, rows) in &samples.missing {
+    if !args.data.is_dir() && model.features.is_empty() {
+        bail!(Usage(format!("the model takes images, but {} is not a folder of IDX files", args.data.display())));
+    }
+    Ok(args.data.is_dir())
+}
+
+/// The part of a folder of images that is asked for.
+pub(crate) fn images(args: &ModelAndData) -> Result<Dataset> {
+    let IdxFolder { train, test } = read_idx_folder(&args.data)?;
+    match (args.part.as_str(), test) {
+        ("train", _) => Ok(train),
+        (_, Some(test)) => Ok(test),
+        (_, None) => bail!("{} has no test images: use --part train", args.data.display()),
+    }
+}
+
+/// Says what was out of the ordinary in a table, where it does not disturb the output: in how many rows of which
+/// columns there was a value that training did not know, or none.
+pub(crate) fn note_odd_cells(unknown: &[(String, usize)], missing: &[(String, usize)]) {
+    for (column, rows) in unknown {
+        anstream::eprintln!("note: {column}: {}", rows_with(*rows, "a value that training did not know"));
+    }
+    for (column, rows) in missing {
         anstream::eprintln!("note: {column}: {}", rows_with(*rows, "no value"));
     }
-    samples.data
 }
 
 fn rows_with(rows: usize, what: &str) -> String {

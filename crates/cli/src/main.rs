@@ -7,6 +7,7 @@ mod explain;
 mod folds;
 mod grad;
 mod input;
+mod lines;
 mod output;
 mod predict;
 mod record;

@@ -1,46 +1,188 @@
-//! `chainrule predict`: what a model says, as a table.
+//! `chainrule predict`: what a model says of rows, as a table; some rows at a time.
 
+use crate::Usage;
 use crate::args::PredictArgs;
-use crate::input::{keep_inputs, model_and_data};
-use anyhow::Result;
-use chainrule::{Model, Prediction, predict};
-use std::io::Write;
+use crate::input::{images, is_folder, keep_inputs, note_odd_cells};
+use crate::lines::Lines;
+use crate::output::count;
+use crate::train::listen_for_interrupt;
+use anyhow::{Result, bail};
+use chainrule::{AtomicFile, Keep, Model, Prediction, RowsOfTable, TableTotals, Task, predict, predict_table};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::collections::HashSet;
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Rows of images that are put into words at a time.
+const IMAGES: usize = 4096;
 
 pub(crate) fn run(args: &PredictArgs) -> Result<()> {
     if let Some(path) = &args.out {
         keep_inputs(path, &[&args.input.model, &args.input.data])?;
         chainrule::check_writable(path)?;
     }
-    let (model, data) = model_and_data(&args.input, false)?;
-    let table = chainrule::with_threads(0, || table(&model, &data))?;
-    match &args.out {
-        None => Ok(std::io::stdout().lock().write_all(&table)?),
-        Some(path) => {
-            chainrule::write_atomically(path, &table)?;
-            anstream::eprintln!("{} predictions written to {}", data.len(), path.display());
-            Ok(())
+    let model = Model::load(&args.input.model)?;
+    let half_width = args.interval.map(|coverage| half_width(&model, coverage, args)).transpose()?;
+    let is_folder = is_folder(&args.input, &model)?;
+    if is_folder && args.keep.is_some() {
+        bail!(Usage(format!("--keep is for tables, and {} is a folder", args.input.data.display())));
+    }
+    let mut output = Output::open(args, &model, half_width)?;
+    let totals = chainrule::with_threads(0, || {
+        if is_folder { folder(args, &model, &mut output) } else { table(args, &model, &mut output) }
+    });
+    output.bar.finish_and_clear();
+    let totals = totals?;
+    output.finish(args, totals.rows)?;
+    note_odd_cells(&totals.unknown, &totals.missing);
+    Ok(())
+}
+
+/// What an interval reaches to both sides of the value.
+fn half_width(model: &Model, coverage: f64, args: &PredictArgs) -> Result<f64> {
+    if let Task::Classes(_) = model.task {
+        bail!(Usage(
+            "--interval is for real values; the probabilities of classes are in the output as it is".to_owned()
+        ));
+    }
+    let path = args.input.model.display();
+    let Some(residuals) = &model.residuals else {
+        bail!(
+            "{path} does not say how far off it was on rows that it was not trained on, so there is nothing to make \
+             intervals from: train it again, with a share of rows held out (--test or --validation above 0)"
+        );
+    };
+    residuals.half_width(coverage).ok_or_else(|| {
+        let (rows, needed) = (residuals.count(), (coverage / (1.0 - coverage) - 1e-9).ceil());
+        anyhow::anyhow!(
+            "{path} was tried on {rows} rows that it was not trained on, and an interval for {coverage} needs {needed}: \
+             ask for less, as in --interval {:.2}, or train it again with more rows held out (--test 0.4)",
+            (rows as f64 / (rows as f64 + 1.0) * 100.0).floor() / 100.0
+        )
+    })
+}
+
+fn folder(args: &PredictArgs, model: &Model, output: &mut Output) -> Result<TableTotals> {
+    let data = images(&args.input)?;
+    let mut all = Vec::with_capacity(data.len());
+    predict(model, &data, |_, prediction| all.push(prediction))?;
+    for (part, predictions) in all.chunks(IMAGES).enumerate() {
+        output.write(part * IMAGES, predictions, None)?;
+    }
+    Ok(TableTotals { rows: data.len(), ..TableTotals::default() })
+}
+
+fn table(args: &PredictArgs, model: &Model, output: &mut Output) -> Result<TableTotals> {
+    let keep = match &args.keep {
+        Some(columns) => Keep::Columns(columns.iter().filter(|name| !name.is_empty()).cloned().collect()),
+        None => Keep::Ids,
+    };
+    predict_table(model, &[&args.input.data], &keep, |rows| output.write(rows.first, rows.predictions, Some(rows)))
+}
+
+/// Where the rows go, and how.
+struct Output<'a> {
+    model: &'a Model,
+    half_width: Option<f64>,
+    json: bool,
+    /// The file; without one, standard output.
+    file: Option<AtomicFile>,
+    interrupted: Option<Arc<AtomicBool>>,
+    lines: Option<Lines>,
+    bar: ProgressBar,
+}
+
+impl<'a> Output<'a> {
+    fn open(args: &PredictArgs, model: &'a Model, half_width: Option<f64>) -> Result<Self> {
+        let file = args.out.as_deref().map(AtomicFile::new).transpose()?;
+        // Without a file there is nothing to clean up, so that Ctrl-C may do what it always does.
+        let interrupted = file.as_ref().map(|_| listen_for_interrupt()).transpose()?;
+        let bar = progress(file.is_some() || !std::io::stdout().is_terminal());
+        Ok(Self { model, half_width, json: args.json, file, interrupted, lines: None, bar })
+    }
+
+    /// Writes rows, the first of which is number `first`; those of a table have columns that are kept.
+    fn write(&mut self, first: usize, predictions: &[Prediction], kept: Option<&RowsOfTable<'_>>) -> Result<()> {
+        if self.interrupted.as_ref().is_some_and(|interrupted| interrupted.load(Ordering::SeqCst)) {
+            bail!("interrupted: nothing was written");
         }
+        let heads = || heads(self.model, kept, self.half_width.is_some());
+        let lines = self.lines.get_or_insert_with(|| Lines::new(self.json, heads()));
+        for (position, prediction) in predictions.iter().enumerate() {
+            lines.number(first + position)?;
+            for text in kept.iter().flat_map(|rows| rows.kept(position)) {
+                lines.text(text)?;
+            }
+            says(lines, self.model.classes(), prediction, self.half_width)?;
+            lines.end()?;
+        }
+        let text = lines.take()?;
+        match &mut self.file {
+            Some(file) => file.write(&text)?,
+            None => std::io::stdout().lock().write_all(&text)?,
+        }
+        self.bar.set_position((first + predictions.len()) as u64);
+        self.bar.set_message(format!("{} rows/s", count(self.bar.per_sec() as usize)));
+        Ok(())
+    }
+
+    fn finish(self, args: &PredictArgs, rows: usize) -> Result<()> {
+        if let (Some(file), Some(path)) = (self.file, &args.out) {
+            file.finish()?;
+            anstream::eprintln!("{} predictions written to {}", count(rows), path.display());
+        }
+        Ok(())
     }
 }
 
-/// One row a sample: its number, then the class and the probability of each class, or the value.
-fn table(model: &Model, data: &chainrule::data::Dataset) -> Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let classes = model.classes();
-    let mut head = vec!["row".to_owned(), model.target.clone()];
-    head.extend(classes.iter().map(|class| format!("p_{class}")));
-    writer.write_record(&head)?;
-    let mut failed = None;
-    predict(model, data, |row, Prediction { class, values }| {
-        let mut cells = vec![row.to_string()];
-        cells.extend(class.map(|class| classes[class].clone()));
-        cells.extend(values.iter().map(|v| if class.is_some() { format!("{v:.6}") } else { format!("{}", *v as f32) }));
-        if let Err(error) = writer.write_record(&cells) {
-            failed.get_or_insert(error);
-        }
-    })?;
-    match failed {
-        Some(error) => Err(error.into()),
-        None => Ok(writer.into_inner()?),
+/// The class and the probability of each class; or the value, and the ends of its interval if there is one.
+fn says(lines: &mut Lines, classes: &[String], prediction: &Prediction, half_width: Option<f64>) -> Result<()> {
+    let Prediction { class, values } = prediction;
+    if let Some(class) = class {
+        lines.text(&classes[*class])?;
+        return values.iter().try_for_each(|p| lines.number(format_args!("{p:.6}")));
     }
+    for value in values {
+        lines.number(*value as f32)?;
+        if let Some(half_width) = half_width {
+            lines.number((value - half_width) as f32)?;
+            lines.number((value + half_width) as f32)?;
+        }
+    }
+    Ok(())
+}
+
+/// The names of the columns: the number of the row, what is kept, and what the model says.
+fn heads(model: &Model, kept: Option<&RowsOfTable<'_>>, has_interval: bool) -> Vec<String> {
+    let target = &model.target;
+    let mut ours = vec!["row".to_owned(), target.clone()];
+    ours.extend(model.classes().iter().map(|class| format!("p_{class}")));
+    if has_interval {
+        ours.extend([format!("{target}_low"), format!("{target}_high")]);
+    }
+    let kept: Vec<String> = kept.iter().flat_map(|rows| rows.kept_names()).map(str::to_owned).collect();
+    let mut taken: HashSet<String> = kept.iter().cloned().collect();
+    // A kept column keeps its name, such as the target of rows where the truth is known.
+    for name in &mut ours {
+        while !taken.insert(name.clone()) {
+            *name = format!("predicted_{name}");
+        }
+    }
+    let said = ours.split_off(1);
+    [ours, kept, said].concat()
+}
+
+/// A count of rows on a terminal, unless the rows themselves go there.
+fn progress(visible: bool) -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    let visible = visible && std::io::stderr().is_terminal();
+    bar.set_draw_target(if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
+    let style = ProgressStyle::with_template("{spinner} {human_pos} rows  {msg}, {elapsed}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    if visible {
+        bar.enable_steady_tick(Duration::from_millis(200));
+    }
+    bar
 }

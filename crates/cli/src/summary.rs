@@ -41,6 +41,7 @@ fn described(args: &SummaryArgs) -> Result<Model> {
         encoder: None,
         scaling: chainrule::data::Scaling::None,
         recipe,
+        residuals: None,
         parameters: Default::default(),
     })
 }

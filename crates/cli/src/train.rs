@@ -8,12 +8,12 @@ use crate::output::{DIM, HEADING, RESULT, bytes, count, number, peak_memory, per
 use crate::record::Record;
 use anyhow::{Result, bail};
 use chainrule::data::{
-    Dataset, Encoder, IdxFolder, LevelOptions, ReadOptions, SampleOptions, Samples, SplitBy, Stored, StoredSamples,
+    Dataset, Encoder, IdxFolder, ReadOptions, SampleOptions, Samples, SplitBy, Stored, StoredSamples,
     Task as TableTask, read_idx_folder,
 };
 use chainrule::{
-    Baselines, Checkpoints, Control, Ending, EpochReport, Error, Evaluation, Model, Observer, Outcome, Setup,
-    StepReport, Summary,
+    Baselines, Checkpoints, Control, Ending, EpochReport, Error, Evaluation, Model, Observer, Outcome, Residuals,
+    Setup, StepReport, Summary,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
@@ -46,13 +46,14 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     if args.show_plan {
         return show_plan(&model);
     }
-    let samples = match &stored {
-        Some(stored) => [stored.train.rows(), stored.validation.len()],
+    let (samples, held_out) = match &stored {
+        Some(stored) => (stored.train.rows(), (0..stored.validation.len() as u32).collect()),
         None => {
             let (kept, held_out) = model.recipe.split(&train);
-            [kept.len(), held_out.len()]
+            (kept.len(), held_out)
         }
     };
+    let samples = [samples, held_out.len()];
     let start = announce(args, &model, &train.source, samples, test.as_ref(), &notes)?;
     let record = args.run.as_ref().map(|folder| Record::begin(folder, &start, args.resume)).transpose()?;
     let mut watcher = Watcher::new(args.json, interrupted, record);
@@ -61,18 +62,20 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
         every: args.every,
         resume: args.resume,
     });
-    let outcome = chainrule::with_threads(args.threads.into(), || {
+    let (outcome, validation) = chainrule::with_threads(args.threads.into(), || {
         let checkpoints = checkpoints.as_ref();
         match stored {
             Some(Kept { train, validation }) => {
-                chainrule::fit_stored(&mut model, train, &validation, checkpoints, &mut watcher)
+                (chainrule::fit_stored(&mut model, train, &validation, checkpoints, &mut watcher), Some(validation))
             }
-            None => chainrule::fit_saving(&mut model, &train, checkpoints, &mut watcher),
+            None => (chainrule::fit_saving(&mut model, &train, checkpoints, &mut watcher), None),
         }
     });
     watcher.bar.finish_and_clear();
     match outcome {
         Ok(outcome) => {
+            let validation = validation.as_ref().unwrap_or(&train);
+            model.residuals = Residuals::held_out(&model, (validation, &held_out), test.as_ref())?;
             let result = finish(args, &setup, &model, &train, test.as_ref(), &outcome, begin)?;
             watcher.record.map_or(Ok(()), |record| record.end(&model, &result))
         }
@@ -189,7 +192,6 @@ pub(crate) fn table_options(args: &TrainArgs) -> Result<SampleOptions> {
         bail!(Usage("--scaling is for images: a column of a table gets the scale that fits what it holds".to_owned()));
     }
     Ok(SampleOptions {
-        target: target.clone(),
         task: match args.task.as_deref() {
             Some("classify") => TableTask::Classify,
             Some(_) => TableTask::Regress,
@@ -208,10 +210,10 @@ pub(crate) fn table_options(args: &TrainArgs) -> Result<SampleOptions> {
             drop: args.drop.clone(),
             ..ReadOptions::default()
         },
-        levels: LevelOptions::default(),
         test,
         validation: args.validation,
         seed: args.seed,
+        ..SampleOptions::new(target)
     })
 }
 
@@ -278,7 +280,7 @@ fn show_plan(model: &Model) -> Result<()> {
 }
 
 /// The flag that Ctrl-C sets. A second Ctrl-C ends the program at once.
-fn listen_for_interrupt() -> Result<Arc<AtomicBool>> {
+pub(crate) fn listen_for_interrupt() -> Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&flag);
     ctrlc::set_handler(move || {

@@ -25,9 +25,9 @@ mod threads;
 mod time;
 
 pub use dataset::{Dataset, ImageSize, Target};
-pub use encoder::{Encoded, Encoder, LevelOptions, Levels, Scale};
+pub use encoder::{Encoded, Encoder, Encoding, LevelOptions, Levels, Scale};
 pub use error::{DataError, Place, Position, TableError};
-pub use frame::{Cells, Chunks, Column, Format, Frame, ReadOptions, Texts, read_chunks, read_frame};
+pub use frame::{Cells, Chunks, Column, Format, Frame, ReadOptions, Texts, Written, read_chunks, read_frame};
 pub use idx::{IdxArray, IdxFolder, read_idx, read_idx_folder};
 pub use kinds::{ColumnKind, Kind, Kinds};
 pub use matrix::{Matrix, Values};
@@ -35,7 +35,7 @@ pub use samples::{KnownSamples, SampleOptions, Samples, SplitBy, TargetTable, re
 pub use scaling::Scaling;
 pub use split::{Split, hold_out, shuffle};
 pub use stored::{Fingerprint, LEAST_MEMORY, Stored, StoredSamples};
-pub use table::{TableOptions, Task, read_table, read_table_with_columns};
+pub use table::{TableOptions, Task, plain_features, read_table, read_table_with_columns};
 pub use time::Cycle;
 pub use weights::ClassWeights;
 

@@ -94,6 +94,22 @@ pub struct TargetTable {
 }
 
 impl SampleOptions {
+    /// A column to predict, with a fifth of the rows to test on, and the rest as usual.
+    pub fn new(target: &str) -> Self {
+        Self {
+            target: target.to_owned(),
+            task: Task::Auto,
+            weight: None,
+            class_weights: ClassWeights::Even,
+            split: SplitBy::Rows,
+            read: ReadOptions::default(),
+            levels: LevelOptions::default(),
+            test: 0.2,
+            validation: None,
+            seed: 0,
+        }
+    }
+
     /// Reads files as one table and makes samples of it.
     ///
     /// # Errors

@@ -103,23 +103,38 @@ fn dataset(
     not_a_feature: Option<&String>,
     target: Option<Target>,
 ) -> Result<Dataset, DataError> {
-    let features: Vec<_> = frame.columns().iter().filter(|column| Some(&column.name) != not_a_feature).collect();
-    let mut values = vec![0.0; frame.rows() * features.len()];
-    for (position, column) in features.iter().enumerate() {
-        let numbers = column.numbers(frame)?;
-        for (row, &number) in numbers.iter().enumerate() {
-            values[row * features.len() + position] = single(number, frame, row, &column.name)?;
-        }
-    }
+    let features = frame.columns().iter().map(|column| &column.name).filter(|name| Some(*name) != not_a_feature);
+    let feature_names: Vec<String> = features.cloned().collect();
+    let rows: Vec<u32> = (0..frame.rows() as u32).collect();
     Ok(Dataset {
-        features: Matrix::new(frame.rows(), features.len(), Values::Floats(values)),
-        feature_names: features.iter().map(|column| column.name.clone()).collect(),
+        features: plain_features(frame, &feature_names, &rows)?,
+        feature_names,
         target,
         weights: None,
         split: Split::Rows,
         image: None,
         source: path.display().to_string(),
     })
+}
+
+/// The named rows with the named columns as features, which are the numbers in them as they are.
+///
+/// # Errors
+///
+/// If a column is not there, or has a cell among the rows that is no number.
+///
+/// # Panics
+///
+/// If a row is not there.
+pub fn plain_features(frame: &Frame, columns: &[String], rows: &[u32]) -> Result<Matrix, DataError> {
+    let mut values = vec![0.0; rows.len() * columns.len()];
+    for (position, name) in columns.iter().enumerate() {
+        let numbers = frame.column(name)?.numbers(frame)?;
+        for (&row, features) in rows.iter().zip(values.chunks_exact_mut(columns.len())) {
+            features[position] = single(numbers[row as usize], frame, row as usize, name)?;
+        }
+    }
+    Ok(Matrix::new(rows.len(), columns.len(), Values::Floats(values)))
 }
 
 /// A number that has to be there, as an `f32`.

@@ -104,6 +104,19 @@ pub(crate) fn date(seconds: f64) -> (i64, i64, i64) {
     (era * 400 + year + next, month, day)
 }
 
+/// A time as text that is read as the same time: the date, and the time of day where it is not midnight.
+pub(crate) fn written(seconds: f64) -> String {
+    let (year, month, day) = date(seconds);
+    let date = format!("{year:04}-{month:02}-{day:02}");
+    let of_day = seconds.rem_euclid(DAY as f64);
+    if of_day == 0.0 {
+        return date;
+    }
+    let (whole, part) = (of_day as u64, (of_day.fract() * 1e6) as u64);
+    let part = if part == 0 { String::new() } else { format!(".{part:06}") };
+    format!("{date}T{:02}:{:02}:{:02}{part}", whole / 3600, whole / 60 % 60, whole % 60)
+}
+
 /// A part of a time that comes round again.
 #[derive(serde::Serialize, serde::Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cycle {

@@ -150,3 +150,30 @@ fn damage_is_an_error_and_never_a_panic() {
         let _ = read_frame(&[&path], &ReadOptions::default());
     }
 }
+
+#[test]
+fn columns_are_copied_with_all_their_digits() {
+    let long = 9_007_199_254_740_993_i64;
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("id", Arc::new(Int64Array::from(vec![Some(long), None]))),
+        ("real", Arc::new(Float32Array::from(vec![0.1, 2.0]))),
+        ("text", Arc::new(StringArray::from(vec![Some(" NA"), None]))),
+        ("at", Arc::new(TimestampMillisecondArray::from(vec![86_400_500, 0]))),
+        ("x", Arc::new(Int64Array::from(vec![1, 2]))),
+    ];
+    let batch =
+        RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap();
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("a.parquet");
+    let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let names = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
+    let written = names(&["at", "text", "real", "id"]);
+    let options = ReadOptions { columns: Some(names(&["x"])), written, ..ReadOptions::default() };
+    let frame = read_frame(&[&path], &options).unwrap();
+    assert_eq!(frame.columns().len(), 1);
+    let copies: Vec<[&str; 2]> = frame.written().iter().map(|copy| [copy.get(0), copy.get(1)]).collect();
+    let expected = [["1970-01-02T00:00:00.500000", "1970-01-01"], [" NA", ""], ["0.1", "2"], ["9007199254740993", ""]];
+    assert_eq!(copies, expected);
+}

@@ -329,3 +329,81 @@ proptest! {
         let _ = read_with("a", &[start, &content].concat(), &ReadOptions::default());
     }
 }
+
+/// What is copied of a column, whatever its kind.
+fn copied<'a>(frame: &'a Frame, name: &str) -> Vec<&'a str> {
+    let column = frame.written().iter().find(|column| column.name() == name).unwrap();
+    (0..column.len()).map(|row| column.get(row)).collect()
+}
+
+#[test]
+fn columns_are_copied_as_they_are_written() {
+    let options = ReadOptions {
+        columns: Some(strings(&["x"])),
+        written: strings(&["x", "id"]),
+        also_written: strings(&["note", "other", "x"]),
+        ..ReadOptions::default()
+    };
+    let csv = "id,x,note\n007,1.50,NA\n 9007199254740993 ,,\"a \"\"b\"\", c\"\n";
+    let lines = "{\"id\":\"007\",\"x\":1.50,\"note\":null}\n{\"id\":9007199254740993,\"note\":[1, 2]}\n";
+    for (name, text, notes, blank) in [("a.csv", csv, ["NA", "a \"b\", c"], ""), ("a.jsonl", lines, ["", "[1, 2]"], "")]
+    {
+        // A column that is nowhere copied or read may hold what it will.
+        let text = text.replace("[1, 2]", "\"[1, 2]\"");
+        let frame = read_with(name, text.as_bytes(), &options).unwrap();
+        assert_eq!(numbers(&frame, "x")[0], 1.5);
+        assert_eq!(copied(&frame, "x"), ["1.50", blank]);
+        assert_eq!(copied(&frame, "id"), ["007", "9007199254740993"]);
+        assert_eq!(copied(&frame, "note"), notes);
+        assert_eq!(frame.written().len(), 3);
+        assert_eq!(copied(&frame.select(&[1]), "id"), ["9007199254740993"]);
+    }
+    let unknown = ReadOptions { written: strings(&["nota"]), ..ReadOptions::default() };
+    assert!(error(csv, &unknown).contains("note"));
+    let damaged = [csv.as_bytes(), b"1,2,\xff\n"].concat();
+    let error = read_with("a.csv", &damaged, &options).unwrap_err().to_string();
+    assert!(error.contains("line 4"), "{error}");
+}
+
+#[test]
+fn copies_of_chunks_follow_each_other() {
+    let dir = tempdir().unwrap();
+    let text: String = (0..400_000).map(|i| format!("{},{i:040}\n", i % 7)).collect();
+    let path = write(dir.path(), "a.csv", ["x,id\n", &text].concat().as_bytes());
+    let options = ReadOptions { columns: Some(strings(&["x"])), written: strings(&["id"]), ..ReadOptions::default() };
+    assert!(read_chunks(&[&path], &options).unwrap().count() > 1);
+    let ids = read_frame(&[&path], &options).unwrap();
+    assert!(copied(&ids, "id").iter().enumerate().all(|(row, id)| *id == format!("{row:040}")));
+}
+
+#[test]
+fn columns_of_arrays_are_copied_with_all_their_digits() {
+    let options = ReadOptions {
+        columns: Some(strings(&["column 2"])),
+        written: strings(&["column 1"]),
+        ..ReadOptions::default()
+    };
+    let long = 9_007_199_254_740_993_i64;
+    let by_rows: Vec<u8> = [long, 1, -3, 2].iter().flat_map(|number| number.to_le_bytes()).collect();
+    let by_columns: Vec<u8> = [long, -3, 1, 2].iter().flat_map(|number| number.to_le_bytes()).collect();
+    for (fortran, data) in [(false, by_rows), (true, by_columns)] {
+        let frame = read_with("a.npy", &npy("<i8", fortran, "(2, 2)", &data), &options).unwrap();
+        assert_eq!(numbers(&frame, "column 2"), [1.0, 2.0]);
+        assert_eq!(copied(&frame, "column 1"), ["9007199254740993", "-3"]);
+    }
+    let floats: Vec<u8> = [0.1f32, 1.0].iter().flat_map(|number| number.to_le_bytes()).collect();
+    let frame = read_with("a.npy", &npy("<f4", false, "(1, 2)", &floats), &options).unwrap();
+    assert_eq!(copied(&frame, "column 1"), ["0.1"]);
+
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, data) in
+        [("id.npy", npy("<i8", false, "(1,)", &long.to_le_bytes())), ("x.npy", npy("|u1", false, "(1,)", &[7]))]
+    {
+        archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(&data).unwrap();
+    }
+    let content = archive.finish().unwrap().into_inner();
+    let options = ReadOptions { columns: Some(strings(&["x"])), written: strings(&["id"]), ..ReadOptions::default() };
+    let frame = read_with("a.npz", &content, &options).unwrap();
+    assert_eq!((numbers(&frame, "x"), copied(&frame, "id")), (&[7.0][..], vec!["9007199254740993"]));
+}

@@ -2,24 +2,10 @@
 
 use std::{fmt::Write, path::Path};
 
-use chainrule_data::{
-    ClassWeights, Dataset, LEAST_MEMORY, LevelOptions, ReadOptions, SampleOptions, SplitBy, StoredSamples, Target,
-    Task, Values,
-};
+use chainrule_data::{ClassWeights, Dataset, LEAST_MEMORY, SampleOptions, SplitBy, StoredSamples, Target, Values};
 
 fn options(target: &str) -> SampleOptions {
-    SampleOptions {
-        target: target.to_string(),
-        task: Task::Auto,
-        weight: None,
-        class_weights: ClassWeights::Even,
-        split: SplitBy::Rows,
-        read: ReadOptions::default(),
-        levels: LevelOptions::default(),
-        test: 0.2,
-        validation: Some(0.1),
-        seed: 3,
-    }
+    SampleOptions { validation: Some(0.1), seed: 3, ..SampleOptions::new(target) }
 }
 
 /// A table whose rows tell their number: 20 customers, three classes of which one is rare, gaps in the target.

@@ -12,7 +12,7 @@
 mod levels;
 mod scale;
 
-use std::thread;
+use std::{ops::Range, thread};
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,15 @@ const BLOCK_ROWS: usize = 128;
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub struct Encoder {
     columns: Vec<Coded>,
+    /// The columns that name the rows. They are no features, but tell whoever reads predictions which row is which.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ids: Vec<String>,
+}
+
+/// A frame whose columns have been matched with those of an encoder, so that its rows can be encoded a part at a time.
+pub struct Encoding<'a> {
+    encoder: &'a Encoder,
+    lookups: Vec<Lookup<'a>>,
 }
 
 /// How to turn one column into features.
@@ -85,7 +94,15 @@ impl Encoder {
             let code = fit_code(frame, rows, &column.name, column.kind, options)?;
             Ok(Coded { name: column.name.clone(), code })
         });
-        Ok(Encoder { columns: columns.into_iter().collect::<Result<_, DataError>>()? })
+        let columns = columns.into_iter().collect::<Result<_, DataError>>()?;
+        let is_text = |name: &str| frame.column(name).is_ok_and(|column| matches!(column.cells, Cells::Texts(_)));
+        let ids = kinds.columns.iter().filter(|column| column.kind == Kind::Id && is_text(&column.name));
+        Ok(Encoder { columns, ids: ids.map(|column| column.name.clone()).collect() })
+    }
+
+    /// The columns of texts that name the rows, as [`Kind::Id`] says: nothing is learned from them.
+    pub fn ids(&self) -> &[String] {
+        &self.ids
     }
 
     /// How to read a file that is to be encoded: only the columns that are needed, and as what they were in training,
@@ -123,50 +140,41 @@ impl Encoder {
         self.columns.iter().map(|column| (column.name.as_str(), column.width()))
     }
 
+    /// The columns that are encoded, each with the positions of the features that come from it.
+    pub fn features(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
+        self.columns().scan(0, |first, (name, width)| {
+            let features = *first..*first + width;
+            *first = features.end;
+            Some((name, features))
+        })
+    }
+
     /// The number of features.
     pub fn width(&self) -> usize {
         self.columns.iter().map(Coded::width).sum()
     }
 
-    /// Encodes the named rows, in that order. The result does not depend on the number of threads.
+    /// Encodes the named rows, in that order: [`Encoder::over`] and [`Encoding::rows`] in one.
     ///
     /// # Errors
     ///
-    /// If a column is not there, or is of another kind than in training.
+    /// As [`Encoder::over`].
     ///
     /// # Panics
     ///
     /// If a row is not there.
     pub fn encode(&self, frame: &Frame, rows: &[u32]) -> Result<Encoded, DataError> {
+        Ok(self.over(frame)?.rows(rows))
+    }
+
+    /// Finds the columns in a frame.
+    ///
+    /// # Errors
+    ///
+    /// If a column is not there, or is of another kind than in training.
+    pub fn over<'a>(&'a self, frame: &'a Frame) -> Result<Encoding<'a>, DataError> {
         let lookups = self.columns.iter().map(|column| column.lookup(frame)).collect::<Result<Vec<_>, _>>()?;
-        let width = self.width();
-        let mut values = vec![0.0; rows.len() * width];
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        let parts = (values.len() / THREAD_VALUES).clamp(1, threads);
-        let counts = if width == 0 || rows.is_empty() {
-            Vec::new()
-        } else {
-            let share = rows.len().div_ceil(parts);
-            thread::scope(|scope| {
-                let threads: Vec<_> = (rows.chunks(share).zip(values.chunks_mut(share * width)))
-                    .map(|(rows, values)| scope.spawn(|| self.write(&lookups, rows, width, values)))
-                    .collect();
-                threads.into_iter().map(|thread| thread.join().expect("encoding does not panic")).collect()
-            })
-        };
-        let total = |which: fn(&Counts) -> usize| {
-            let columns = self.columns.iter().enumerate();
-            let sums = columns.map(|(position, column)| {
-                let part = |counts: &Vec<Counts>| which(&counts[position]);
-                (column.name.clone(), counts.iter().map(part).sum::<usize>())
-            });
-            sums.filter(|(_, count)| *count > 0).collect()
-        };
-        Ok(Encoded {
-            features: Matrix::new(rows.len(), width, Values::Floats(values)),
-            unknown: total(|counts| counts.unknown),
-            missing: total(|counts| counts.missing),
-        })
+        Ok(Encoding { encoder: self, lookups })
     }
 
     /// Writes the features of rows; all of `out` is zero before.
@@ -184,6 +192,45 @@ impl Encoder {
             }
         }
         counts
+    }
+}
+
+impl Encoding<'_> {
+    /// Encodes the named rows, in that order. The result does not depend on the number of threads.
+    ///
+    /// # Panics
+    ///
+    /// If a row is not there.
+    pub fn rows(&self, rows: &[u32]) -> Encoded {
+        let Self { encoder, lookups } = self;
+        let width = encoder.width();
+        let mut values = vec![0.0; rows.len() * width];
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let parts = (values.len() / THREAD_VALUES).clamp(1, threads);
+        let counts = if width == 0 || rows.is_empty() {
+            Vec::new()
+        } else {
+            let share = rows.len().div_ceil(parts);
+            thread::scope(|scope| {
+                let threads: Vec<_> = (rows.chunks(share).zip(values.chunks_mut(share * width)))
+                    .map(|(rows, values)| scope.spawn(|| encoder.write(lookups, rows, width, values)))
+                    .collect();
+                threads.into_iter().map(|thread| thread.join().expect("encoding does not panic")).collect()
+            })
+        };
+        let total = |which: fn(&Counts) -> usize| {
+            let columns = encoder.columns.iter().enumerate();
+            let sums = columns.map(|(position, column)| {
+                let part = |counts: &Vec<Counts>| which(&counts[position]);
+                (column.name.clone(), counts.iter().map(part).sum::<usize>())
+            });
+            sums.filter(|(_, count)| *count > 0).collect()
+        };
+        Encoded {
+            features: Matrix::new(rows.len(), width, Values::Floats(values)),
+            unknown: total(|counts| counts.unknown),
+            missing: total(|counts| counts.missing),
+        }
     }
 }
 

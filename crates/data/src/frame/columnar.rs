@@ -22,10 +22,10 @@ use arrow_schema::{ArrowError, DataType, Schema, TimeUnit};
 use parquet::arrow::{ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuilder};
 
 use super::{
-    Cells, Column, Frame, Origin, ReadOptions, Texts,
+    Cells, Column, Frame, Origin, ReadOptions, Texts, Written,
     cells::is_missing,
     read::Batches,
-    record::{as_asked, choose},
+    record::{as_asked, choose, choose_written},
 };
 use crate::{
     DataError, Place, Position, TableError,
@@ -44,10 +44,11 @@ pub(super) fn open_parquet(file: Arc<Path>, source: Source, options: &ReadOption
     let builder = guard.run(|| ParquetRecordBatchReaderBuilder::try_new(opened))?;
     let names = names(builder.schema());
     let chosen = choose(&file, &names, options)?;
-    let mask = ProjectionMask::roots(builder.parquet_schema(), chosen.iter().copied());
-    let rows = (CELLS / chosen.len().max(1)).clamp(1, ROWS);
+    let copied = choose_written(&file, &names, options)?;
+    let mask = ProjectionMask::roots(builder.parquet_schema(), chosen.iter().chain(&copied).copied());
+    let rows = (CELLS / (chosen.len() + copied.len()).max(1)).clamp(1, ROWS);
     let reader = guard.run(|| builder.with_projection(mask).with_batch_size(rows).build())?;
-    Ok(batches(guard, reader, names, chosen, options))
+    Ok(batches(guard, reader, names, [chosen, copied], options))
 }
 
 /// Opens an Arrow IPC file or stream.
@@ -57,12 +58,12 @@ pub(super) fn open_ipc(file: Arc<Path>, mut source: Source, options: &ReadOption
         let opened = BufReader::new(seekable(&file, &source, "Arrow")?);
         let reader = guard.run(|| FileReader::try_new(opened, None))?;
         let names = names(&reader.schema());
-        let chosen = choose(&file, &names, options)?;
+        let chosen = [choose(&file, &names, options)?, choose_written(&file, &names, options)?];
         return Ok(batches(guard, reader, names, chosen, options));
     }
     let reader = guard.run(|| StreamReader::try_new(BufReader::new(source), None))?;
     let names = names(&reader.schema());
-    let chosen = choose(&file, &names, options)?;
+    let chosen = [choose(&file, &names, options)?, choose_written(&file, &names, options)?];
     Ok(batches(guard, reader, names, chosen, options))
 }
 
@@ -100,7 +101,7 @@ fn batches(
     guard: Guard,
     mut reader: impl Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static,
     names: Vec<String>,
-    chosen: Vec<usize>,
+    chosen: [Vec<usize>; 2],
     options: &ReadOptions,
 ) -> Batches {
     let options = options.clone();
@@ -128,20 +129,26 @@ fn frame(
     batch: &RecordBatch,
     first: u64,
     names: &[String],
-    chosen: &[usize],
+    [chosen, copied]: &[Vec<usize>; 2],
     options: &ReadOptions,
 ) -> Result<Frame, DataError> {
     let origin = Origin { row: 0, file: guard.file.clone(), first: Position::Row(first + 1) };
-    let columns = chosen.iter().map(|&column| {
-        let name = &names[column];
-        let array = batch.column_by_name(name).ok_or_else(|| TableError::Damaged {
+    let array = |name: &str| {
+        let cause = || format!("the column {name} is not in every part");
+        batch.column_by_name(name).ok_or_else(|| TableError::Damaged {
             file: guard.file.to_path_buf(),
             format: guard.format,
-            cause: format!("the column {name} is not in every part"),
-        })?;
-        let cells = guard
-            .run(|| Ok::<_, std::convert::Infallible>(cells(array)))?
-            .map_err(|what| TableError::Nested { file: guard.file.to_path_buf(), column: name.clone(), what })?;
+            cause: cause(),
+        })
+    };
+    let nested = |column: &str, what: String| {
+        DataError::from(TableError::Nested { file: guard.file.to_path_buf(), column: column.to_string(), what })
+    };
+    let columns = chosen.iter().map(|&column| {
+        let name = &names[column];
+        let array = array(name)?;
+        let cells =
+            guard.run(|| Ok::<_, std::convert::Infallible>(cells(array)))?.map_err(|what| nested(name, what))?;
         if let Cells::Numbers(numbers) = &cells
             && let Some(row) = numbers.iter().position(|number| number.is_infinite())
         {
@@ -152,7 +159,41 @@ fn frame(
         }
         as_asked(Column { name: name.clone(), cells }, &origin, options)
     });
-    Ok(Frame::with_origins(columns.collect::<Result<_, DataError>>()?, vec![origin.clone()]))
+    let copies = copied.iter().map(|&column| {
+        let name = &names[column];
+        let array = array(name)?;
+        let written = guard.run(|| Ok::<_, std::convert::Infallible>(written(name, array)))?;
+        written.map_err(|what| nested(name, what))
+    });
+    let copies = copies.collect::<Result<_, DataError>>()?;
+    Ok(Frame::with_origins(columns.collect::<Result<_, DataError>>()?, vec![origin.clone()]).with_written(copies))
+}
+
+/// The values of an array as text, nothing where there is none; its type in words where there is no text for it.
+fn written(name: &str, array: &ArrayRef) -> Result<Written, String> {
+    let mut copy = Written::new(name);
+    match array.data_type() {
+        // A number of 64 bits may have more digits than one with a fraction holds, and one of 32 bits has fewer.
+        DataType::Int64 => push_all::<Int64Type>(&mut copy, array),
+        DataType::UInt64 => push_all::<UInt64Type>(&mut copy, array),
+        DataType::Float32 => push_all::<Float32Type>(&mut copy, array),
+        DataType::Utf8 => array.as_string::<i32>().iter().for_each(|text| copy.push(text.unwrap_or(""))),
+        DataType::LargeUtf8 => array.as_string::<i64>().iter().for_each(|text| copy.push(text.unwrap_or(""))),
+        DataType::Utf8View => array.as_string_view().iter().for_each(|text| copy.push(text.unwrap_or(""))),
+        _ => {
+            let cells = cells(array)?;
+            (0..cells.len()).for_each(|row| copy.push(&cells.written(row)));
+        }
+    }
+    Ok(copy)
+}
+
+fn push_all<T: ArrowPrimitiveType>(copy: &mut Written, array: &ArrayRef)
+where
+    T::Native: std::fmt::Display,
+{
+    let text = |value: Option<T::Native>| value.map_or(String::new(), |value| value.to_string());
+    array.as_primitive::<T>().iter().for_each(|value| copy.push(&text(value)));
 }
 
 /// The cells of an array; its type in words where there is no cell for it.

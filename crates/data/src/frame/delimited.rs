@@ -6,10 +6,10 @@
 use std::{path::Path, sync::Arc, thread};
 
 use super::{
-    Frame, ReadOptions,
+    Frame, ReadOptions, Written,
     blocks::{Blocks, MAX_ROW},
     header::{Layout, survey},
-    record::{BadCell, Builder, Columns},
+    record::{BadCell, Builder, Columns, Fault},
     scan::{Dialect, Scan, cuts},
 };
 use crate::{DataError, TableError, source::Source};
@@ -32,6 +32,7 @@ pub(super) struct Delimited {
 /// Rows of a block.
 struct Piece {
     builders: Vec<Builder>,
+    copies: Vec<Written>,
     rows: usize,
     /// A row and its line wherever a row does not begin on the line after the one before.
     starts: Vec<(usize, u64)>,
@@ -108,7 +109,7 @@ impl Delimited {
         }
         let all = all.expect("a block has at least one piece");
         let starts = all.starts.into_iter().map(|(row, line)| (row, line + self.line)).collect();
-        Ok((columns.frame(all.builders, starts), all.lines))
+        Ok((columns.frame(all.builders, all.copies, starts), all.lines))
     }
 
     /// The error for a piece that begins on the line `before`.
@@ -127,6 +128,9 @@ impl Piece {
     fn append(&mut self, piece: Piece) {
         for (builder, more) in self.builders.iter_mut().zip(piece.builders) {
             builder.append(more);
+        }
+        for (copy, more) in self.copies.iter_mut().zip(&piece.copies) {
+            copy.append(more);
         }
         self.starts.extend(piece.starts.into_iter().map(|(row, line)| (row + self.rows, line + self.lines)));
         self.rows += piece.rows;
@@ -147,7 +151,7 @@ pub(super) fn unended(blocks: &Blocks, place: crate::Place) -> DataError {
 /// Reads whole rows; lines are counted from 0.
 fn parse(bytes: &[u8], dialect: Dialect, columns: &Columns) -> Result<Piece, Wrong> {
     let mut scan = Scan::new(bytes, dialect);
-    let mut builders = columns.builders();
+    let (mut builders, mut copies) = (columns.builders(), columns.copies());
     let expected = columns.names.len();
     let (mut rows, mut line, mut starts) = (0, 0, Vec::new());
     let mut next_line = None;
@@ -167,6 +171,15 @@ fn parse(bytes: &[u8], dialect: Dialect, columns: &Columns) -> Result<Piece, Wro
                     bad.get_or_insert_with(|| BadCell { line: row_line, column: found, text: text.to_vec(), fault });
                 }
             }
+            if let Some(copy) = columns.copy_slot(found) {
+                match str::from_utf8(&field.text(dialect.quote)) {
+                    Ok(text) => copies[copy].push(text),
+                    Err(_) => {
+                        let fault = Fault::NotUtf8;
+                        bad.get_or_insert(BadCell { line: row_line, column: found, text: Vec::new(), fault });
+                    }
+                }
+            }
             found += 1;
             row_line += field.line_ends();
             if field.last {
@@ -184,5 +197,5 @@ fn parse(bytes: &[u8], dialect: Dialect, columns: &Columns) -> Result<Piece, Wro
         next_line = Some(line + 1);
         line = row_line + 1;
     }
-    Ok(Piece { builders, rows, starts, lines: line })
+    Ok(Piece { builders, copies, rows, starts, lines: line })
 }

@@ -121,7 +121,7 @@ impl JsonLines {
 
     fn parse(&self, bytes: &[u8]) -> Result<Frame, DataError> {
         let columns = &self.columns;
-        let mut builders = columns.builders();
+        let (mut builders, mut copies) = (columns.builders(), columns.copies());
         let (mut row, mut starts, mut next_line) = (0, Vec::new(), None);
         let mut cells: Vec<Cow<str>> = vec![Cow::Borrowed(""); builders.len()];
         for (line, object) in objects(bytes, columns, self.line) {
@@ -129,6 +129,7 @@ impl JsonLines {
                 starts.push((row, line));
             }
             cells.fill(Cow::Borrowed(""));
+            let mut written: Vec<Cow<str>> = vec![Cow::Borrowed(""); copies.len()];
             for (name, value) in object?.0 {
                 let Some(column) = columns.position(&name) else {
                     let (place, column) = (columns.place(line), name.into_owned());
@@ -137,16 +138,20 @@ impl JsonLines {
                 if let Some(slot) = columns.slots[column] {
                     cells[slot] = text(value, &self.file, &name)?;
                 }
+                if let Some(copy) = columns.copy_slot(column) {
+                    written[copy] = as_written(value);
+                }
             }
             for ((builder, cell), &column) in builders.iter_mut().zip(&cells).zip(&columns.chosen) {
                 builder.push(cell.trim().as_bytes(), b'.').map_err(|fault| {
                     columns.bad_cell(BadCell { line, column, text: cell.as_bytes().to_vec(), fault })
                 })?;
             }
+            copies.iter_mut().zip(&written).for_each(|(copy, text)| copy.push(text));
             row += 1;
             next_line = Some(line + 1);
         }
-        Ok(columns.frame(builders, starts))
+        Ok(columns.frame(builders, copies, starts))
     }
 }
 
@@ -177,6 +182,14 @@ fn objects<'a>(
             (line, serde_json::from_slice(text).map_err(bad))
         },
     )
+}
+
+/// A value to copy: the text of a text, nothing for null, and all else as it stands.
+fn as_written(value: &RawValue) -> Cow<'_, str> {
+    match value.get() {
+        "null" => Cow::Borrowed(""),
+        raw => serde_json::from_str::<Key>(raw).map_or(Cow::Borrowed(raw), |Key(text)| text),
+    }
 }
 
 /// What a value would be as a cell of delimited text.

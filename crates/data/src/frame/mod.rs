@@ -10,6 +10,7 @@ mod read;
 mod record;
 mod scan;
 mod texts;
+mod written;
 
 #[cfg(feature = "parquet")]
 mod columnar;
@@ -18,6 +19,7 @@ use std::{path::Path, sync::Arc};
 
 pub use read::{Chunks, Format, ReadOptions, read_chunks, read_frame};
 pub use texts::Texts;
+pub use written::Written;
 
 use crate::{DataError, Place, Position, TableError, error::nearest, split::mix};
 
@@ -28,6 +30,8 @@ const LISTED_COLUMNS: usize = 20;
 #[derive(Clone, Debug, Default)]
 pub struct Frame {
     columns: Vec<Column>,
+    /// Columns copied as they are written.
+    written: Vec<Written>,
     rows: usize,
     origins: Vec<Origin>,
 }
@@ -129,6 +133,16 @@ impl Cells {
         }
     }
 
+    /// A cell as text, nothing where there is no value.
+    fn written(&self, row: usize) -> String {
+        match self {
+            _ if self.is_missing(row) => String::new(),
+            Cells::Numbers(values) => values[row].to_string(),
+            Cells::Times(values) => crate::time::written(values[row]),
+            Cells::Texts(texts) => texts.get(row).unwrap_or_default().to_string(),
+        }
+    }
+
     fn all_missing(&self) -> bool {
         match self {
             Cells::Numbers(values) | Cells::Times(values) => values.iter().all(|value| value.is_nan()),
@@ -183,7 +197,13 @@ impl Frame {
     pub(crate) fn with_origins(columns: Vec<Column>, origins: Vec<Origin>) -> Self {
         let rows = columns.first().map_or(0, |column| column.cells.len());
         assert!(columns.iter().all(|column| column.cells.len() == rows), "columns differ in length");
-        Frame { columns, rows, origins }
+        Frame { columns, written: Vec::new(), rows, origins }
+    }
+
+    /// The table with columns copied beside its own.
+    pub(crate) fn with_written(self, written: Vec<Written>) -> Self {
+        assert!(written.iter().all(|column| column.len() == self.rows), "columns differ in length");
+        Frame { written, ..self }
     }
 
     /// The number of rows.
@@ -194,6 +214,11 @@ impl Frame {
     /// The columns.
     pub fn columns(&self) -> &[Column] {
         &self.columns
+    }
+
+    /// The columns that were asked for as they are written, see [`ReadOptions::written`].
+    pub fn written(&self) -> &[Written] {
+        &self.written
     }
 
     /// The column of that name.
@@ -255,7 +280,8 @@ impl Frame {
                 origins.push(Origin { row, file: Arc::clone(&origin.file), first });
             }
         }
-        Frame::with_origins(columns.collect(), origins)
+        let written = self.written.iter().map(|column| column.select(rows)).collect();
+        Frame::with_origins(columns.collect(), origins).with_written(written)
     }
 
     /// Takes room for so many rows in all, so that adding them moves nothing.
@@ -312,6 +338,10 @@ impl Frame {
                     return Err(TableError::OtherKind { file, column: name.clone(), expected, found }.into());
                 }
             }
+        }
+        // Chunks of one reading have the same copies, as they come from the same options.
+        for (copy, more) in self.written.iter_mut().zip(&other.written) {
+            copy.append(more);
         }
         self.origins.extend(other.origins.into_iter().map(|origin| Origin { row: origin.row + rows, ..origin }));
         self.rows += other.rows;

@@ -10,10 +10,10 @@ use std::{
 };
 
 use super::{
-    Cells, Column, Frame, Origin, ReadOptions, Texts,
+    Cells, Column, Frame, Origin, ReadOptions, Texts, Written,
     header::numbered,
     read::Batches,
-    record::{as_asked, check_count, choose},
+    record::{as_asked, check_count, choose, choose_written},
 };
 use crate::{
     DataError, Place, Position, TableError,
@@ -54,11 +54,15 @@ pub(super) fn open(file: Arc<Path>, source: Source, options: &ReadOptions) -> Re
     let mut array = Array::open(file, source)?;
     let names = numbered(array.header.columns);
     let chosen = choose(&array.file, &names, options)?;
+    let copied = choose_written(&array.file, &names, options)?;
     let options = options.clone();
     Ok(Box::new(std::iter::from_fn(move || {
-        let frame = array.next().transpose()?.and_then(|(first, columns)| {
+        let frame = array.next().transpose()?.and_then(|Rows { first, count, bytes }| {
+            let header = &array.header;
+            let columns = header.decode(&array.file, &bytes, first, count)?;
             let columns = chosen.iter().map(|&column| (names[column].clone(), columns[column].clone()));
-            frame(&array.file, first, columns, &options)
+            let copies = copied.iter().map(|&column| header.copy(&names[column], &bytes, count, column)).collect();
+            Ok(frame(&array.file, first, columns, &options)?.with_written(copies))
         });
         if frame.is_err() {
             array.read = array.header.rows;
@@ -93,10 +97,12 @@ pub(super) fn open_archive(file: Arc<Path>, source: Source, options: &ReadOption
         members.push((index, first..names.len()));
     }
     let chosen = choose(&file, &names, options)?;
+    let copied = choose_written(&file, &names, options)?;
     let mut cells: Vec<Option<Cells>> = vec![None; names.len()];
+    let mut copies: Vec<Written> = copied.iter().map(|&column| Written::new(&names[column])).collect();
     let mut rows: Option<usize> = None;
     for (index, range) in members {
-        if !chosen.iter().any(|column| range.contains(column)) {
+        if !chosen.iter().chain(&copied).any(|column| range.contains(column)) {
             continue;
         }
         let mut member = archive.by_index(index).map_err(damaged)?;
@@ -106,12 +112,15 @@ pub(super) fn open_archive(file: Arc<Path>, source: Source, options: &ReadOption
             return Err(TableError::Damaged { file: file.to_path_buf(), format: "NPZ", cause }.into());
         }
         let bytes = header.read_rows(&file, Packing::Plain, &mut member, header.rows)?;
+        for (copy, column) in copies.iter_mut().zip(&copied).filter(|(_, column)| range.contains(column)) {
+            *copy = header.copy(&names[*column], &bytes, header.rows, column - range.start);
+        }
         for (slot, column) in cells[range].iter_mut().zip(header.decode(&file, &bytes, 0, header.rows)?) {
             *slot = Some(column);
         }
     }
     let columns = chosen.iter().filter_map(|&column| Some((names[column].clone(), cells[column].take()?)));
-    let frame = frame(&file, 0, columns, options)?;
+    let frame = frame(&file, 0, columns, options)?.with_written(copies);
     Ok(Box::new(std::iter::once(Ok(frame))))
 }
 
@@ -125,6 +134,14 @@ fn frame(
     let origin = Origin { row: 0, file: file.clone(), first: position };
     let columns = columns.map(|(name, cells)| as_asked(Column { name, cells }, &origin, options));
     Ok(Frame::with_origins(columns.collect::<Result<_, _>>()?, vec![origin.clone()]))
+}
+
+/// Some rows of an array.
+struct Rows {
+    /// The number of the first.
+    first: usize,
+    count: usize,
+    bytes: Vec<u8>,
 }
 
 /// An array of which some rows have been read.
@@ -144,8 +161,8 @@ impl Array {
         Ok(Array { file, source, header, read: 0 })
     }
 
-    /// The next rows: the number of the first, and their columns.
-    fn next(&mut self) -> Result<Option<(usize, Vec<Cells>)>, DataError> {
+    /// The next rows.
+    fn next(&mut self) -> Result<Option<Rows>, DataError> {
         let (header, first) = (&self.header, self.read);
         let left = header.rows - first;
         if left == 0 {
@@ -155,7 +172,7 @@ impl Array {
         let rows = if header.fortran { left } else { left.min((BLOCK / header.row_bytes()).max(1)) };
         let bytes = header.read_rows(&self.file, self.source.packing, &mut self.source, rows)?;
         self.read += rows;
-        Ok(Some((first, header.decode(&self.file, &bytes, first, rows)?)))
+        Ok(Some(Rows { first, count: rows, bytes }))
     }
 }
 
@@ -236,14 +253,9 @@ impl Header {
 
     /// The columns of `rows` rows, the first of which is `first`.
     fn decode(&self, file: &Path, bytes: &[u8], first: usize, rows: usize) -> Result<Vec<Cells>, DataError> {
-        let (row_step, column_step) =
-            if self.fortran { (self.size, rows * self.size) } else { (self.row_bytes(), self.size) };
         (0..self.columns)
             .map(|column| {
-                let cells = (0..rows).map(|row| {
-                    let start = row * row_step + column * column_step;
-                    &bytes[start..start + self.size]
-                });
+                let cells = self.cells(bytes, rows, column);
                 if matches!(self.element, Element::Utf32 | Element::Bytes) {
                     let mut texts = Texts::default();
                     for cell in cells {
@@ -267,22 +279,51 @@ impl Header {
             .collect()
     }
 
-    fn number(&self, cell: &[u8]) -> f64 {
+    /// The elements of a column among `rows` rows.
+    fn cells<'a>(&'a self, bytes: &'a [u8], rows: usize, column: usize) -> impl Iterator<Item = &'a [u8]> {
+        let (row_step, column_step) =
+            if self.fortran { (self.size, rows * self.size) } else { (self.row_bytes(), self.size) };
+        let starts = (0..rows).map(move |row| row * row_step + column * column_step);
+        starts.map(|start| &bytes[start..start + self.size])
+    }
+
+    /// A column as text.
+    fn copy(&self, name: &str, bytes: &[u8], rows: usize, column: usize) -> Written {
+        let mut copy = Written::new(name);
+        for cell in self.cells(bytes, rows, column) {
+            copy.push(&match self.element {
+                Element::Utf32 | Element::Bytes => self.text(cell),
+                Element::Float if self.size == 4 => (self.number(cell) as f32).to_string(),
+                Element::Float => self.number(cell).to_string(),
+                // A number of 64 bits may have more digits than one with a fraction holds.
+                Element::Signed => self.signed(cell).to_string(),
+                Element::Unsigned | Element::Bool => self.whole(cell).to_string(),
+            });
+        }
+        copy
+    }
+
+    fn whole(&self, cell: &[u8]) -> u64 {
         let mut little = [0; 8];
         little[..self.size].copy_from_slice(cell);
         if self.big_endian {
             little[..self.size].reverse();
         }
-        let whole = u64::from_le_bytes(little);
+        u64::from_le_bytes(little)
+    }
+
+    fn signed(&self, cell: &[u8]) -> i64 {
+        // The sign bit is spread over the bytes that the element lacks.
+        let unused = 64 - 8 * self.size as u32;
+        (self.whole(cell) << unused) as i64 >> unused
+    }
+
+    fn number(&self, cell: &[u8]) -> f64 {
         match self.element {
-            Element::Float if self.size == 4 => f64::from(f32::from_bits(whole as u32)),
-            Element::Float => f64::from_bits(whole),
-            Element::Signed => {
-                // The sign bit is spread over the bytes that the element lacks.
-                let unused = 64 - 8 * self.size as u32;
-                ((whole << unused) as i64 >> unused) as f64
-            }
-            _ => whole as f64,
+            Element::Float if self.size == 4 => f64::from(f32::from_bits(self.whole(cell) as u32)),
+            Element::Float => f64::from_bits(self.whole(cell)),
+            Element::Signed => self.signed(cell) as f64,
+            _ => self.whole(cell) as f64,
         }
     }
 

@@ -42,6 +42,10 @@ pub struct ReadOptions {
     pub columns: Option<Vec<String>>,
     /// Columns to read besides `columns` where the file has them.
     pub also: Vec<String>,
+    /// Columns to copy as they are written, whether they are read as well or not.
+    pub written: Vec<String>,
+    /// Columns to copy besides `written` where the file has them.
+    pub also_written: Vec<String>,
     /// Columns whose cells are texts, whatever they look like.
     pub categorical: Vec<String>,
     /// Columns whose cells are numbers; text among them is an error.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Cells, Column, Frame, Origin, ReadOptions, Texts,
+    Cells, Column, Frame, Origin, ReadOptions, Texts, Written,
     cells::{Value, is_missing, time, value},
     missing_column,
 };
@@ -58,6 +58,10 @@ pub(crate) struct Columns {
     numeric: Vec<bool>,
     /// The columns of the frame.
     pub(crate) chosen: Vec<usize>,
+    /// The columns that are copied as they are written.
+    pub(crate) copied: Vec<usize>,
+    /// For each column, which one of the copies it is; empty if there are none.
+    copy_slots: Vec<Option<usize>>,
     positions: HashMap<String, usize>,
 }
 
@@ -69,9 +73,14 @@ impl Columns {
         options: &ReadOptions,
     ) -> Result<Self, DataError> {
         let chosen = choose(file, &names, options)?;
+        let copied = choose_written(file, &names, options)?;
         let mut slots = vec![None; names.len()];
         for (slot, &column) in chosen.iter().enumerate() {
             slots[column] = Some(slot);
+        }
+        let mut copy_slots = if copied.is_empty() { Vec::new() } else { vec![None; names.len()] };
+        for (slot, &column) in copied.iter().enumerate() {
+            copy_slots[column] = Some(slot);
         }
         let asked: HashMap<&String, Type> = (options.numeric.iter().map(|name| (name, Type::Number)))
             .chain(options.categorical.iter().map(|name| (name, Type::Text)))
@@ -79,11 +88,17 @@ impl Columns {
         let types: Vec<Option<Type>> = names.iter().map(|name| asked.get(name).copied()).collect();
         let numeric = types.iter().map(|&asked| asked == Some(Type::Number)).collect();
         let positions = names.iter().cloned().zip(0..).collect();
-        Ok(Columns { file: file.clone(), point, types, slots, numeric, chosen, names, positions })
+        Ok(Columns { file: file.clone(), point, types, slots, numeric, chosen, copied, copy_slots, names, positions })
     }
 
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
         self.positions.get(name).copied()
+    }
+
+    /// Which of the copies a column is, if it is one.
+    #[inline]
+    pub(crate) fn copy_slot(&self, column: usize) -> Option<usize> {
+        self.copy_slots.get(column).copied().flatten()
     }
 
     /// Whether a column is not known to hold something yet.
@@ -124,7 +139,12 @@ impl Columns {
         self.chosen.iter().map(|&column| Builder::new(self.types[column].unwrap_or(Type::Number))).collect()
     }
 
-    pub(crate) fn frame(&self, builders: Vec<Builder>, lines: Vec<(usize, u64)>) -> Frame {
+    /// The copies of columns before the first row.
+    pub(crate) fn copies(&self) -> Vec<Written> {
+        self.copied.iter().map(|&column| Written::new(&self.names[column])).collect()
+    }
+
+    pub(crate) fn frame(&self, builders: Vec<Builder>, copies: Vec<Written>, lines: Vec<(usize, u64)>) -> Frame {
         let column = |(builder, &column): (Builder, &usize)| Column {
             name: self.names[column].clone(),
             cells: builder.finish(),
@@ -134,6 +154,7 @@ impl Columns {
             builders.into_iter().zip(&self.chosen).map(column).collect(),
             lines.into_iter().map(origin).collect(),
         )
+        .with_written(copies)
     }
 }
 
@@ -162,6 +183,17 @@ pub(crate) fn choose(file: &Path, names: &[String], options: &ReadOptions) -> Re
     }
     let dropped: HashSet<usize> = options.drop.iter().map(need).collect::<Result<_, _>>()?;
     Ok((0..names.len()).filter(|column| !dropped.contains(column)).collect())
+}
+
+/// The columns to copy that the options ask for, in their order.
+pub(crate) fn choose_written(file: &Path, names: &[String], options: &ReadOptions) -> Result<Vec<usize>, DataError> {
+    let find = |name: &String| names.iter().position(|other| other == name);
+    let need = |name: &String| find(name).ok_or_else(|| missing_column(file, name, names.iter()));
+    let mut copied = options.written.iter().map(need).collect::<Result<Vec<_>, _>>()?;
+    copied.extend(options.also_written.iter().filter_map(find));
+    let mut seen = HashSet::new();
+    copied.retain(|&column| seen.insert(column));
+    Ok(copied)
 }
 
 /// The column of a file that says what its cells are, as the options ask for it.
