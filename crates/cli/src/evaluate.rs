@@ -27,17 +27,17 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
         if let Some(importance) = &importance {
             object["importance"] = json!(importance);
         }
-        anstream::println!("{object}");
+        say!("{object}");
         return Ok(());
     }
-    anstream::println!("{HEADING}{}{HEADING:#}  {} samples", data.source, count(evaluation.samples));
-    anstream::println!("{RESULT}{}{RESULT:#}", scores(&evaluation));
+    say!("{HEADING}{}{HEADING:#}  {} samples", data.source, count(evaluation.samples));
+    say!("{RESULT}{}{RESULT:#}", scores(&evaluation));
     if !evaluation.confusion.is_empty() {
-        anstream::println!();
+        say!();
         print_confusion(&evaluation);
     }
     if let Some(importance) = &importance {
-        anstream::println!();
+        say!();
         print_importance(importance, evaluation.samples);
     }
     Ok(())
@@ -72,10 +72,10 @@ pub(crate) fn metrics(metrics: &Metrics) -> String {
 fn print_confusion(evaluation: &Evaluation) {
     let classes = &evaluation.classes;
     if classes.len() > MOST_CLASSES {
-        anstream::println!("{} classes: --json has the confusion matrix", classes.len());
+        say!("{} classes: --json has the confusion matrix", classes.len());
         return;
     }
-    anstream::println!("Rows are the true classes, columns the predicted ones.");
+    say!("Rows are the true classes, columns the predicted ones.");
     let width = |c: usize| {
         let cells = evaluation.confusion.iter().map(|row| row[c].to_string().len());
         cells.chain([classes[c].chars().count()]).max().unwrap_or(1)
@@ -83,12 +83,12 @@ fn print_confusion(evaluation: &Evaluation) {
     let widths: Vec<usize> = (0..classes.len()).map(width).collect();
     let first = classes.iter().map(|c| c.chars().count()).max().unwrap_or(1);
     let heads: Vec<String> = classes.iter().zip(&widths).map(|(c, &w)| format!("{c:>w$}")).collect();
-    anstream::println!("{HEADING}{:first$}  {}{HEADING:#}   right", "", heads.join("  "));
+    say!("{HEADING}{:first$}  {}{HEADING:#}   right", "", heads.join("  "));
     for (truth, (row, class)) in evaluation.confusion.iter().zip(classes).enumerate() {
         let cells: Vec<String> = row.iter().zip(&widths).map(|(n, &w)| format!("{n:>w$}")).collect();
         let total: u64 = row.iter().sum();
         let right = if total == 0 { String::new() } else { percent(row[truth] as f64 / total as f64) };
-        anstream::println!("{class:>first$}  {}   {right}", cells.join("  "));
+        say!("{class:>first$}  {}   {right}", cells.join("  "));
     }
     print_mistakes(evaluation);
 }
@@ -102,7 +102,7 @@ fn print_mistakes(evaluation: &Evaluation) {
     if mistakes.is_empty() {
         return;
     }
-    anstream::println!();
+    say!();
     let mut grid = Grid::new(&["most frequent mistakes", "taken for", ">times"]);
     for (times, truth, predicted) in mistakes.into_iter().take(5) {
         grid.row([evaluation.classes[truth].clone(), evaluation.classes[predicted].clone(), times.to_string()]);
@@ -114,7 +114,7 @@ fn print_mistakes(evaluation: &Evaluation) {
 fn print_importance(importance: &Importance, samples: usize) {
     let Importance { rows, repeats, score, columns } = importance;
     let of = if *rows < samples { format!(" of {}", count(samples)) } else { String::new() };
-    anstream::println!(
+    say!(
         "{HEADING}How much worse without a column{HEADING:#}: its values shuffled among {}{of} rows, {repeats} times",
         count(*rows)
     );
@@ -134,7 +134,7 @@ fn print_importance(importance: &Importance, samples: usize) {
     }
     grid.print();
     if columns.len() > MOST_COLUMNS {
-        anstream::println!("and {} more: --json has them all", count(columns.len() - MOST_COLUMNS));
+        say!("and {} more: --json has them all", count(columns.len() - MOST_COLUMNS));
     }
 }
 

@@ -19,11 +19,7 @@ pub(crate) fn run(args: &TrainArgs, folds: u32) -> Result<()> {
     }
     let fold_of = table.folds(folds);
     if !args.json {
-        anstream::println!(
-            "{HEADING}{}{HEADING:#}  {} rows in {folds} folds",
-            args.data.display(),
-            count(table.rows())
-        );
+        say!("{HEADING}{}{HEADING:#}  {} rows in {folds} folds", args.data.display(), count(table.rows()));
     }
     let mut scores = Vec::new();
     for fold in 0..folds {
@@ -34,9 +30,9 @@ pub(crate) fn run(args: &TrainArgs, folds: u32) -> Result<()> {
         if args.json {
             let (network, baselines) = &found;
             let event = json!({"event": "fold", "fold": fold + 1, "scores": network, "baselines": baselines});
-            anstream::println!("{event}");
+            say!("{event}");
         } else {
-            anstream::println!("fold {}  {}", fold + 1, line(&found.0));
+            say!("fold {}  {}", fold + 1, line(&found.0));
         }
         scores.push(found);
     }
@@ -85,10 +81,10 @@ fn report(args: &TrainArgs, scores: &[(Metrics, Baselines)]) -> Result<()> {
         let event = json!({
             "event": "folds", "scores": shown(&network), "linear": shown(&linear), "constant": shown(&constant),
         });
-        anstream::println!("{event}");
+        say!("{event}");
         return Ok(());
     }
-    anstream::println!();
+    say!();
     let mut grid = Grid::new(&["mean of the folds", ">network", ">deviation", ">linear model", ">constant"]);
     for (name, mean, spread) in &network {
         let of = |list: &[(&str, f64, f64)]| {
@@ -103,6 +99,6 @@ fn report(args: &TrainArgs, scores: &[(Metrics, Baselines)]) -> Result<()> {
         ]);
     }
     grid.print();
-    anstream::println!("{RESULT}no model was written: train without --folds for one from all rows{RESULT:#}");
+    say!("{RESULT}no model was written: train without --folds for one from all rows{RESULT:#}");
     Ok(())
 }

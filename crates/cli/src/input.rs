@@ -66,10 +66,10 @@ pub(crate) fn images(args: &ModelAndData) -> Result<Dataset> {
 /// columns there was a value that training did not know, or none.
 pub(crate) fn note_odd_cells(unknown: &[(String, usize)], missing: &[(String, usize)]) {
     for (column, rows) in unknown {
-        anstream::eprintln!("note: {column}: {}", rows_with(*rows, "a value that training did not know"));
+        note!("note: {column}: {}", rows_with(*rows, "a value that training did not know"));
     }
     for (column, rows) in missing {
-        anstream::eprintln!("note: {column}: {}", rows_with(*rows, "no value"));
+        note!("note: {column}: {}", rows_with(*rows, "no value"));
     }
 }
 

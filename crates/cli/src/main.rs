@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         // A reader that closes the pipe early (`| head`) wants no more; that is no failure.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            anstream::eprintln!("{}error:{:#} {error:#}", output::ERROR, output::ERROR);
+            note!("{}error:{:#} {error:#}", output::ERROR, output::ERROR);
             ExitCode::from(if is_usage(&error) { 2 } else { 1 })
         }
     }

@@ -102,10 +102,10 @@ impl Grid {
             }
             text.trim_end().to_owned()
         };
-        anstream::println!("{HEADING}{}{HEADING:#}", line(&self.heads));
+        say!("{HEADING}{}{HEADING:#}", line(&self.heads));
         for row in &self.rows {
             let cells: Vec<&str> = row.iter().map(String::as_str).collect();
-            anstream::println!("{}", line(&cells));
+            say!("{}", line(&cells));
         }
     }
 }

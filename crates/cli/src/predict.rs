@@ -131,7 +131,7 @@ impl<'a> Output<'a> {
     fn finish(self, args: &PredictArgs, rows: usize) -> Result<()> {
         if let (Some(file), Some(path)) = (self.file, &args.out) {
             file.finish()?;
-            anstream::eprintln!("{} predictions written to {}", count(rows), path.display());
+            note!("{} predictions written to {}", count(rows), path.display());
         }
         Ok(())
     }

@@ -60,7 +60,7 @@ impl Record {
         }
         self.failed = self.try_epoch(epoch).err();
         if let Some(cause) = &self.failed {
-            anstream::eprintln!("note: {} is no longer written to: {cause}", self.folder.display());
+            note!("note: {} is no longer written to: {cause}", self.folder.display());
         }
     }
 

@@ -233,20 +233,20 @@ fn announce(
         "samples": {"train": train, "validation": validation, "test": test.map_or(0, Dataset::len)},
     });
     if args.json {
-        anstream::println!("{event}");
+        say!("{event}");
         return Ok(event);
     }
     for note in notes {
-        anstream::println!("{note}");
+        say!("{note}");
     }
-    anstream::println!(
+    say!(
         "{HEADING}{}{HEADING:#}  {} samples to train, {} to validate, {} to test",
         source,
         count(train),
         count(validation),
         test.map_or("none".to_owned(), |t| count(t.len()))
     );
-    anstream::println!(
+    say!(
         "{HEADING}{}{HEADING:#}  {}, {} parameters, loss {}",
         model.network,
         model.network.layers[0].activation,
@@ -264,13 +264,11 @@ fn announce(
     ];
     let extra = [("l2", r.l2), ("l1", r.l1), ("dropout", r.dropout), ("clip", r.clip.unwrap_or(0.0))];
     parts.extend(extra.iter().filter(|(_, v)| *v > 0.0).map(|(name, v)| format!("{name} {}", number(*v))));
-    anstream::println!("{DIM}{}{DIM:#}", parts.join(", "));
+    say!("{DIM}{}{DIM:#}", parts.join(", "));
     if (1..30).contains(&validation) {
-        anstream::println!(
-            "note: {validation} samples to validate on say little: more data or --validation 0.3 says more"
-        );
+        say!("note: {validation} samples to validate on say little: more data or --validation 0.3 says more");
     }
-    anstream::println!();
+    say!();
     Ok(event)
 }
 
@@ -321,9 +319,9 @@ impl Watcher {
 impl Observer for Watcher {
     fn on_resume(&mut self, epoch: usize, steps: usize) {
         if self.json {
-            anstream::println!("{}", json!({"event": "resume", "epoch": epoch, "steps": steps}));
+            say!("{}", json!({"event": "resume", "epoch": epoch, "steps": steps}));
         } else {
-            anstream::println!("going on from the checkpoint: epoch {epoch}, after {} steps of it", count(steps));
+            say!("going on from the checkpoint: epoch {epoch}, after {} steps of it", count(steps));
         }
     }
 
@@ -354,7 +352,7 @@ impl Observer for Watcher {
         } else {
             epoch_line(epoch)
         };
-        self.bar.suspend(|| anstream::println!("{line}"));
+        self.bar.suspend(|| say!("{line}"));
         self.control()
     }
 }
@@ -408,7 +406,7 @@ fn finish(
         "model": args.out, "seconds": seconds, "peak_memory": peak_memory(),
     });
     if args.json {
-        tested.iter().chain([&ended]).for_each(|event| anstream::println!("{event}"));
+        tested.iter().chain([&ended]).for_each(|event| say!("{event}"));
     } else {
         print_end(&args.out, evaluation.as_ref(), baselines.as_ref(), outcome, seconds);
     }
@@ -422,28 +420,28 @@ fn print_end(
     outcome: &Outcome,
     seconds: f64,
 ) {
-    anstream::println!();
+    say!();
     let kept = match outcome.kept_epoch {
         Some(epoch) => format!("the weights of epoch {epoch} are kept"),
         None => "the weights of the last step are kept".to_owned(),
     };
     match outcome.ending {
-        Ending::Finished => anstream::println!("done: {kept}"),
-        Ending::OutOfPatience => anstream::println!("the validation loss no longer improves: {kept}"),
-        Ending::Stopped => anstream::println!("interrupted: {kept}"),
+        Ending::Finished => say!("done: {kept}"),
+        Ending::OutOfPatience => say!("the validation loss no longer improves: {kept}"),
+        Ending::Stopped => say!("interrupted: {kept}"),
     }
     if let Some(evaluation) = evaluation {
-        anstream::println!("{RESULT}test: {}{RESULT:#}", scores(evaluation));
+        say!("{RESULT}test: {}{RESULT:#}", scores(evaluation));
         if let Some(baselines) = baselines {
-            anstream::println!("{DIM}beside it, a linear model: {}{DIM:#}", metrics(&baselines.linear));
-            anstream::println!("{DIM}and the same for every row: {}{DIM:#}", metrics(&baselines.constant));
+            say!("{DIM}beside it, a linear model: {}{DIM:#}", metrics(&baselines.linear));
+            say!("{DIM}and the same for every row: {}{DIM:#}", metrics(&baselines.constant));
             if let Some(better) = baselines.not_beaten_by(&evaluation.metrics) {
-                anstream::println!("note: on these rows the network is no better than {better}");
+                say!("note: on these rows the network is no better than {better}");
             }
         }
     }
     let memory = peak_memory().map(|peak| format!(", with at most {} of memory", bytes(peak))).unwrap_or_default();
-    anstream::println!("model written to {} after {seconds:.1} s{memory}", out.display());
+    say!("model written to {} after {seconds:.1} s{memory}", out.display());
 }
 
 /// After a failure, what was learned until then is written, if a whole epoch was.

@@ -18,8 +18,8 @@ pub(crate) fn run(
     interrupted: &Arc<AtomicBool>,
 ) -> Result<Setup> {
     if !args.json {
-        anstream::println!("{HEADING}trials{HEADING:#}  each scored in three folds of {} rows", count(train.len()));
-        anstream::println!(
+        say!("{HEADING}trials{HEADING:#}  each scored in three folds of {} rows", count(train.len()));
+        say!(
             "{DIM}{:>5}  {:>8}  {:<12}  {:<10}  {:>8}  {:>8}  {:>7}  {:>5}  {:>6}  {:>6}{DIM:#}",
             "trial",
             "loss",
@@ -41,7 +41,7 @@ pub(crate) fn run(
     })?;
     interrupted.store(false, Ordering::SeqCst);
     if !args.json {
-        anstream::println!();
+        say!();
     }
     Ok(best)
 }
@@ -50,7 +50,7 @@ fn show(args: &TrainArgs, trial: &Trial) {
     if args.json {
         let mut event = json!(trial);
         event["event"] = json!("trial");
-        anstream::println!("{event}");
+        say!("{event}");
         return;
     }
     let hidden: Vec<String> = trial.hidden.iter().map(usize::to_string).collect();
@@ -67,7 +67,7 @@ fn show(args: &TrainArgs, trial: &Trial) {
         trial.epochs,
         trial.losses.len()
     );
-    if trial.best { anstream::println!("{RESULT}{line} *{RESULT:#}") } else { anstream::println!("{line}") }
+    if trial.best { say!("{RESULT}{line} *{RESULT:#}") } else { say!("{line}") }
 }
 
 /// To three digits, which is as much as a search tells.
