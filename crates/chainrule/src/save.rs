@@ -147,7 +147,8 @@ impl Model {
     }
 
     fn read(bytes: &[u8]) -> Result<(Self, Option<Value>, SafeTensors<'_>), String> {
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| format!("it is no safetensors file ({e})"))?;
+        let (_, header) =
+            SafeTensors::read_metadata(bytes).map_err(|e| format!("it is no safetensors file, or cut short ({e})"))?;
         let json = header.metadata().as_ref().and_then(|m| m.get(KEY));
         let json =
             json.ok_or_else(|| format!("its metadata has no `{KEY}` entry, so it was not written by this program"))?;
@@ -290,14 +291,19 @@ fn tensor_name(segment: &str) -> String {
 /// # Errors
 /// A folder that is missing or cannot be written to, a full disk, a place that is a folder or a device.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    write_by_way_of(TEMPORARY, path, bytes)
+}
+
+/// [`write_atomically`], by way of a temporary file whose name begins with `prefix`.
+pub(crate) fn write_by_way_of(prefix: &str, path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let place = place(path)?;
     let write = || {
-        let mut file = temporary_beside(&place)?;
+        let mut file = temporary_beside(&place, prefix)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(&place).map_err(|e| e.error)
     };
-    write().map(drop).map_err(|e| unwritable(path, e))
+    write().map(drop).map_err(|e| unwritable(path, with_cure(&e)))
 }
 
 /// Whether a file can be written at `path`, found out before hours of work depend on it.
@@ -305,7 +311,19 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// # Errors
 /// As [`write_atomically`].
 pub fn check_writable(path: &Path) -> Result<(), Error> {
-    temporary_beside(&place(path)?).map(drop).map_err(|e| unwritable(path, e))
+    temporary_beside(&place(path)?, TEMPORARY).map(drop).map_err(|e| unwritable(path, with_cure(&e)))
+}
+
+/// What the system said, and what to do about it.
+pub(crate) fn with_cure(error: &std::io::Error) -> String {
+    use std::io::ErrorKind::*;
+    let cure = match error.kind() {
+        StorageFull | QuotaExceeded | FileTooLarge => "make room, or choose another place",
+        PermissionDenied | ReadOnlyFilesystem => "choose a place that may be written to",
+        NotFound | NotADirectory | AlreadyExists => "check the path",
+        _ => return error.to_string(),
+    };
+    format!("{error}; {cure}")
 }
 
 fn unwritable(path: &Path, problem: impl std::fmt::Display) -> Error {
@@ -322,10 +340,13 @@ fn place(path: &Path) -> Result<PathBuf, Error> {
     }
 }
 
-fn temporary_beside(place: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+/// What the names of temporary files begin with.
+const TEMPORARY: &str = ".chainrule-";
+
+fn temporary_beside(place: &Path, prefix: &str) -> std::io::Result<tempfile::NamedTempFile> {
     let folder = place.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".chainrule-");
+    builder.prefix(prefix);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
     builder.tempfile_in(folder)

@@ -2,7 +2,7 @@
 
 use crate::args::EvaluateArgs;
 use crate::input::model_and_data;
-use crate::output::{Grid, HEADING, RESULT, count, number, percent};
+use crate::output::{Grid, HEADING, RESULT, count, number, percent, say};
 use anyhow::Result;
 use chainrule::{Evaluation, Metrics, evaluate};
 
@@ -13,13 +13,13 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
     let (model, data) = model_and_data(&args.input, true)?;
     let evaluation = chainrule::with_threads(0, || evaluate(&model, &data))?;
     if args.json {
-        anstream::println!("{}", serde_json::to_string(&evaluation)?);
+        say!("{}", serde_json::to_string(&evaluation)?);
         return Ok(());
     }
-    anstream::println!("{HEADING}{}{HEADING:#}  {} samples", data.source, count(evaluation.samples));
-    anstream::println!("{RESULT}{}{RESULT:#}", scores(&evaluation));
+    say!("{HEADING}{}{HEADING:#}  {} samples", data.source, count(evaluation.samples));
+    say!("{RESULT}{}{RESULT:#}", scores(&evaluation));
     if !evaluation.confusion.is_empty() {
-        anstream::println!();
+        say!();
         print_confusion(&evaluation);
     }
     Ok(())
@@ -54,10 +54,10 @@ pub(crate) fn metrics(metrics: &Metrics) -> String {
 fn print_confusion(evaluation: &Evaluation) {
     let classes = &evaluation.classes;
     if classes.len() > MOST_CLASSES {
-        anstream::println!("{} classes: --json has the confusion matrix", classes.len());
+        say!("{} classes: --json has the confusion matrix", classes.len());
         return;
     }
-    anstream::println!("Rows are the true classes, columns the predicted ones.");
+    say!("Rows are the true classes, columns the predicted ones.");
     let width = |c: usize| {
         let cells = evaluation.confusion.iter().map(|row| row[c].to_string().len());
         cells.chain([classes[c].chars().count()]).max().unwrap_or(1)
@@ -65,12 +65,12 @@ fn print_confusion(evaluation: &Evaluation) {
     let widths: Vec<usize> = (0..classes.len()).map(width).collect();
     let first = classes.iter().map(|c| c.chars().count()).max().unwrap_or(1);
     let heads: Vec<String> = classes.iter().zip(&widths).map(|(c, &w)| format!("{c:>w$}")).collect();
-    anstream::println!("{HEADING}{:first$}  {}{HEADING:#}   right", "", heads.join("  "));
+    say!("{HEADING}{:first$}  {}{HEADING:#}   right", "", heads.join("  "));
     for (truth, (row, class)) in evaluation.confusion.iter().zip(classes).enumerate() {
         let cells: Vec<String> = row.iter().zip(&widths).map(|(n, &w)| format!("{n:>w$}")).collect();
         let total: u64 = row.iter().sum();
         let right = if total == 0 { String::new() } else { percent(row[truth] as f64 / total as f64) };
-        anstream::println!("{class:>first$}  {}   {right}", cells.join("  "));
+        say!("{class:>first$}  {}   {right}", cells.join("  "));
     }
     print_mistakes(evaluation);
 }
@@ -84,7 +84,7 @@ fn print_mistakes(evaluation: &Evaluation) {
     if mistakes.is_empty() {
         return;
     }
-    anstream::println!();
+    say!();
     let mut grid = Grid::new(&["most frequent mistakes", "taken for", ">times"]);
     for (times, truth, predicted) in mistakes.into_iter().take(5) {
         grid.row([evaluation.classes[truth].clone(), evaluation.classes[predicted].clone(), times.to_string()]);

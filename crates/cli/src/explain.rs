@@ -2,7 +2,7 @@
 
 use crate::args::ExplainArgs;
 use crate::input::model_and_data;
-use crate::output::{DIM, HEADING, RESULT, number};
+use crate::output::{DIM, HEADING, RESULT, number, say};
 use anyhow::Result;
 use chainrule::{Explanation, LayerExplanation, Table, explain};
 
@@ -16,11 +16,11 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
     let rate = args.rate.unwrap_or(model.recipe.learning_rate);
     let explanation = explain(&model, &data, args.row, rate)?;
     if args.json {
-        anstream::println!("{}", serde_json::to_string(&explanation)?);
+        say!("{}", serde_json::to_string(&explanation)?);
         return Ok(());
     }
     let show = Show { full: args.full };
-    anstream::println!(
+    say!(
         "{HEADING}Row {} of {}{HEADING:#}: {} = {}, network {}, loss {}",
         explanation.row,
         data.source,
@@ -31,14 +31,10 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
     );
     show.forward(&explanation);
     show.backward(&explanation);
-    anstream::println!();
-    anstream::println!("{HEADING}An update of rate {}{HEADING:#}", number(rate));
-    anstream::println!("  W ← W − {0} · ∂C/∂W, b ← b − {0} · ∂C/∂b", number(rate));
-    anstream::println!(
-        "  {RESULT}C: {} → {}{RESULT:#}",
-        number(explanation.cost),
-        number(explanation.cost_after_update)
-    );
+    say!();
+    say!("{HEADING}An update of rate {}{HEADING:#}", number(rate));
+    say!("  W ← W − {0} · ∂C/∂W, b ← b − {0} · ∂C/∂b", number(rate));
+    say!("  {RESULT}C: {} → {}{RESULT:#}", number(explanation.cost), number(explanation.cost_after_update));
     Ok(())
 }
 
@@ -48,8 +44,8 @@ struct Show {
 
 impl Show {
     fn forward(&self, explanation: &Explanation) {
-        anstream::println!();
-        anstream::println!("{HEADING}Forward{HEADING:#}");
+        say!();
+        say!("{HEADING}Forward{HEADING:#}");
         self.table("x", &explanation.inputs);
         for l in &explanation.layers {
             let n = l.layer;
@@ -57,12 +53,12 @@ impl Show {
             self.table(&format!("z{n} = {below} · W{n} + b{n}"), &l.z);
             self.table(&format!("a{n} = {}(z{n})", l.activation), &l.a);
         }
-        anstream::println!("  {RESULT}C = {}{RESULT:#}", number(explanation.cost));
+        say!("  {RESULT}C = {}{RESULT:#}", number(explanation.cost));
     }
 
     fn backward(&self, explanation: &Explanation) {
-        anstream::println!();
-        anstream::println!("{HEADING}Backward{HEADING:#}");
+        say!();
+        say!("{HEADING}Backward{HEADING:#}");
         for l in explanation.layers.iter().rev() {
             self.layer_backward(l, explanation.layers.len());
         }
@@ -85,19 +81,19 @@ impl Show {
         let shape =
             if table.rows == 1 { format!("[{}]", table.cols) } else { format!("[{}, {}]", table.rows, table.cols) };
         if self.full || table.values.len() <= SMALL {
-            anstream::println!("  {name}  {DIM}{shape}{DIM:#}");
+            say!("  {name}  {DIM}{shape}{DIM:#}");
             for row in table.values.chunks(table.cols.max(1)) {
                 let cells: Vec<String> = row.iter().map(|&v| number(v)).collect();
-                anstream::println!("    {}", cells.join("  "));
+                say!("    {}", cells.join("  "));
             }
             return;
         }
-        anstream::println!("  {name}  {DIM}{shape}, norm {}{DIM:#}", number(table.norm()));
+        say!("  {name}  {DIM}{shape}, norm {}{DIM:#}", number(table.norm()));
         let place = |(row, col, value): (usize, usize, f64)| match table.rows {
             1 => format!("[{col}] {}", number(value)),
             _ => format!("[{row}, {col}] {}", number(value)),
         };
         let entries: Vec<String> = table.largest(LARGEST).into_iter().map(place).collect();
-        anstream::println!("    largest: {}", entries.join(", "));
+        say!("    largest: {}", entries.join(", "));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::Usage;
 use crate::args::TrainArgs;
-use crate::output::{Grid, HEADING, RESULT, count, number};
+use crate::output::{Grid, HEADING, RESULT, count, is_lost, number, say};
 use crate::train::{setup, table_options};
 use anyhow::{Result, bail};
 use chainrule::data::Samples;
@@ -19,14 +19,14 @@ pub(crate) fn run(args: &TrainArgs, folds: u32) -> Result<()> {
     }
     let fold_of = table.folds(folds);
     if !args.json {
-        anstream::println!(
-            "{HEADING}{}{HEADING:#}  {} rows in {folds} folds",
-            args.data.display(),
-            count(table.rows())
-        );
+        say!("{HEADING}{}{HEADING:#}  {} rows in {folds} folds", args.data.display(), count(table.rows()));
     }
     let mut scores = Vec::new();
     for fold in 0..folds {
+        // Nothing is written but what is printed.
+        if is_lost() {
+            return Ok(());
+        }
         let rows = 0..table.rows() as u32;
         let (held_out, kept): (Vec<u32>, Vec<u32>) = rows.partition(|&row| fold_of[row as usize] == fold);
         let samples = table.samples(&kept, &held_out)?;
@@ -34,9 +34,9 @@ pub(crate) fn run(args: &TrainArgs, folds: u32) -> Result<()> {
         if args.json {
             let (network, baselines) = &found;
             let event = json!({"event": "fold", "fold": fold + 1, "scores": network, "baselines": baselines});
-            anstream::println!("{event}");
+            say!("{event}");
         } else {
-            anstream::println!("fold {}  {}", fold + 1, line(&found.0));
+            say!("fold {}  {}", fold + 1, line(&found.0));
         }
         scores.push(found);
     }
@@ -85,10 +85,10 @@ fn report(args: &TrainArgs, scores: &[(Metrics, Baselines)]) -> Result<()> {
         let event = json!({
             "event": "folds", "scores": shown(&network), "linear": shown(&linear), "constant": shown(&constant),
         });
-        anstream::println!("{event}");
+        say!("{event}");
         return Ok(());
     }
-    anstream::println!();
+    say!();
     let mut grid = Grid::new(&["mean of the folds", ">network", ">deviation", ">linear model", ">constant"]);
     for (name, mean, spread) in &network {
         let of = |list: &[(&str, f64, f64)]| {
@@ -103,6 +103,6 @@ fn report(args: &TrainArgs, scores: &[(Metrics, Baselines)]) -> Result<()> {
         ]);
     }
     grid.print();
-    anstream::println!("{RESULT}no model was written: train without --folds for one from all rows{RESULT:#}");
+    say!("{RESULT}no model was written: train without --folds for one from all rows{RESULT:#}");
     Ok(())
 }

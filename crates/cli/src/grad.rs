@@ -2,7 +2,7 @@
 
 use crate::Usage;
 use crate::args::GradArgs;
-use crate::output::{DIM, Grid, HEADING, RESULT, number};
+use crate::output::{DIM, Grid, HEADING, RESULT, number, say};
 use anyhow::{Result, bail};
 use chainrule::engine::parse::{Formula, nearest, parse};
 use chainrule::engine::{EngineError, Expr, Graph, NodeId, Path, PathCount, Trace, TraceNode, Visit, check};
@@ -114,7 +114,7 @@ impl<'g> Report<'g> {
 
     fn print(&self, args: &GradArgs) -> Result<()> {
         self.print_nodes();
-        anstream::println!();
+        say!();
         if args.steps {
             self.print_steps();
         }
@@ -127,10 +127,10 @@ impl<'g> Report<'g> {
         if let Some(hessian) = &self.hessian {
             self.print_hessian(hessian);
         }
-        anstream::println!("{RESULT}{} = {}{RESULT:#}", self.name(self.top()), number(self.value(self.top())));
+        say!("{RESULT}{} = {}{RESULT:#}", self.name(self.top()), number(self.value(self.top())));
         for (name, w) in &self.wrt {
             let sum = self.sum_of_contributions(w.id());
-            anstream::println!("{RESULT}∂{}/∂{name} = {sum}{RESULT:#}", self.name(self.top()));
+            say!("{RESULT}∂{}/∂{name} = {sum}{RESULT:#}", self.name(self.top()));
         }
         Ok(())
     }
@@ -185,7 +185,7 @@ impl<'g> Report<'g> {
     }
 
     fn print_steps(&self) {
-        anstream::println!("{HEADING}Forward{HEADING:#}");
+        say!("{HEADING}Forward{HEADING:#}");
         let computed = self.trace.nodes.iter().filter(|n| !n.edges.is_empty());
         for (position, node) in (1..).zip(computed) {
             let reads: Vec<String> = node
@@ -196,10 +196,10 @@ impl<'g> Report<'g> {
                 .collect();
             let with = if reads.is_empty() { String::new() } else { format!(" with {}", reads.join(", ")) };
             let value = number(self.value(node.id));
-            anstream::println!("  {position}. {} = {} = {value}{DIM}{with}{DIM:#}", node.name, node.formula);
+            say!("  {position}. {} = {} = {value}{DIM}{with}{DIM:#}", node.name, node.formula);
         }
-        anstream::println!("{HEADING}Backward{HEADING:#}");
-        anstream::println!("  {} starts with 1", self.name(self.top()));
+        say!("{HEADING}Backward{HEADING:#}");
+        say!("  {} starts with 1", self.name(self.top()));
         let nodes: HashMap<NodeId, &TraceNode> = self.trace.nodes.iter().map(|n| (n.id, n)).collect();
         let mut piles: HashMap<NodeId, f64> = HashMap::new();
         for (position, visit) in (1..).zip(&self.trace.sweep.visits) {
@@ -212,18 +212,18 @@ impl<'g> Report<'g> {
                 piles.insert(visit.to, total);
                 format!("; its pile is now {} + {} = {}", number(there), in_product(contribution), number(total))
             });
-            anstream::println!(
+            say!(
                 "  {position}. edge {from} → {to}: ∂{from}/∂{to} = {partial}; {to} receives {}{}",
                 self.product(visit),
                 sum.unwrap_or_default()
             );
         }
-        anstream::println!();
+        say!();
     }
 
     fn print_paths(&self, paths: &[Path]) {
         let (count, visits) = (&self.counted.paths, &self.counted.edge_visits);
-        anstream::println!("{HEADING}Paths{HEADING:#}");
+        say!("{HEADING}Paths{HEADING:#}");
         let partials: HashMap<(NodeId, usize), f64> = self
             .trace
             .sweep
@@ -238,16 +238,14 @@ impl<'g> Report<'g> {
             let shown: Vec<String> = factors.iter().map(|&f| in_product(f)).collect();
             let product = number(factors.iter().product());
             let shown = if shown.is_empty() { String::new() } else { format!("{} = ", shown.join(" · ")) };
-            anstream::println!("  {}: {shown}{product}", nodes.join(" → "));
+            say!("  {}: {shown}{product}", nodes.join(" → "));
         }
         if *count > paths.len().into() {
-            anstream::println!("  … and {} more (--limit shows more)", count - paths.len());
+            say!("  … and {} more (--limit shows more)", count - paths.len());
         }
         let swept = self.trace.sweep.visits.len();
-        anstream::println!(
-            "  {count} paths: {visits} edge visits one path after the other, {swept} in the reverse sweep"
-        );
-        anstream::println!();
+        say!("  {count} paths: {visits} edge visits one path after the other, {swept} in the reverse sweep");
+        say!();
     }
 
     fn print_checks(&self, checks: &[check::Comparison]) {
@@ -257,17 +255,17 @@ impl<'g> Report<'g> {
             grid.row([name, number(c.swept), number(c.difference), format!("{:.1e}", c.error())]);
         }
         grid.print();
-        anstream::println!();
+        say!();
     }
 
     fn print_hessian(&self, hessian: &[Vec<f64>]) {
-        anstream::println!("{HEADING}Hessian{HEADING:#}");
+        say!("{HEADING}Hessian{HEADING:#}");
         for ((row, _), line) in self.wrt.iter().zip(hessian) {
             for ((col, _), second) in self.wrt.iter().zip(line) {
-                anstream::println!("  ∂²{}/∂{row}∂{col} = {}", self.name(self.top()), number(*second));
+                say!("  ∂²{}/∂{row}∂{col} = {}", self.name(self.top()), number(*second));
             }
         }
-        anstream::println!();
+        say!();
     }
 
     fn print_json(&self) -> Result<()> {
@@ -298,7 +296,7 @@ impl<'g> Report<'g> {
             list: self.paths.as_ref().map(|paths| self.paths_json(paths)),
         };
         let sweep = json!({"edge_visits": self.trace.sweep.visits.len()});
-        anstream::println!("{}", serde_json::to_string(&ReportJson { fields: object(fields), paths, sweep })?);
+        say!("{}", serde_json::to_string(&ReportJson { fields: object(fields), paths, sweep })?);
         Ok(())
     }
 

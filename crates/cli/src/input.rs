@@ -2,7 +2,7 @@
 
 use crate::Usage;
 use crate::args::ModelAndData;
-use crate::output::count;
+use crate::output::{count, note};
 use anyhow::{Result, bail};
 use chainrule::data::{Dataset, IdxFolder, KnownSamples, read_idx_folder, read_known, read_table_with_columns};
 use chainrule::{Model, Task};
@@ -50,10 +50,10 @@ pub(crate) fn model_and_data(args: &ModelAndData, with_target: bool) -> Result<(
 /// Says what is out of the ordinary in a table, where it does not disturb the output.
 fn known(samples: KnownSamples) -> Dataset {
     for (column, rows) in &samples.unknown {
-        anstream::eprintln!("note: {column}: {} that training did not know", rows_with(*rows, "a value"));
+        note!("note: {column}: {} that training did not know", rows_with(*rows, "a value"));
     }
     for (column, rows) in &samples.missing {
-        anstream::eprintln!("note: {column}: {}", rows_with(*rows, "no value"));
+        note!("note: {column}: {}", rows_with(*rows, "no value"));
     }
     samples.data
 }

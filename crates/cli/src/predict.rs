@@ -2,9 +2,9 @@
 
 use crate::args::PredictArgs;
 use crate::input::{keep_inputs, model_and_data};
+use crate::output::{note, raw};
 use anyhow::Result;
 use chainrule::{Model, Prediction, predict};
-use std::io::Write;
 
 pub(crate) fn run(args: &PredictArgs) -> Result<()> {
     if let Some(path) = &args.out {
@@ -14,10 +14,13 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
     let (model, data) = model_and_data(&args.input, false)?;
     let table = chainrule::with_threads(0, || table(&model, &data))?;
     match &args.out {
-        None => Ok(std::io::stdout().lock().write_all(&table)?),
+        None => {
+            raw(&table);
+            Ok(())
+        }
         Some(path) => {
             chainrule::write_atomically(path, &table)?;
-            anstream::eprintln!("{} predictions written to {}", data.len(), path.display());
+            note!("{} predictions written to {}", data.len(), path.display());
             Ok(())
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::Usage;
 use crate::args::SummaryArgs;
-use crate::output::{Grid, HEADING, bytes, count};
+use crate::output::{Grid, HEADING, bytes, count, say};
 use anyhow::Result;
 use chainrule::{Activation, Loss, Model, Network, Recipe, Sizes, Summary, Task};
 use std::path::Path;
@@ -12,7 +12,7 @@ pub(crate) fn run(args: &SummaryArgs) -> Result<()> {
     let model = if path.exists() || path.extension().is_some() { Model::load(path)? } else { described(args)? };
     let summary = Summary::new(&model)?;
     if args.json {
-        anstream::println!("{}", serde_json::to_string(&summary)?);
+        say!("{}", serde_json::to_string(&summary)?);
         return Ok(());
     }
     print(&model, &summary);
@@ -46,7 +46,7 @@ fn described(args: &SummaryArgs) -> Result<Model> {
 }
 
 fn print(model: &Model, summary: &Summary) {
-    anstream::println!("{HEADING}{}{HEADING:#}  {} layers, {} inputs", model.network, summary.layers, summary.inputs);
+    say!("{HEADING}{}{HEADING:#}  {} layers, {} inputs", model.network, summary.layers, summary.inputs);
     let heads = ["layer", "activation", ">shape", ">neurons", ">weights", ">biases", ">parameters", ">operations"];
     let mut grid = Grid::new(&heads);
     for layer in &summary.by_layer {
@@ -72,16 +72,16 @@ fn print(model: &Model, summary: &Summary) {
         count(summary.operations),
     ]);
     grid.print();
-    anstream::println!();
-    anstream::println!("operations: floating-point operations of one sample forward");
-    anstream::println!(
+    say!();
+    say!("operations: floating-point operations of one sample forward");
+    say!(
         "memory to train: {} at a batch of {} with {}",
         bytes(summary.training_bytes),
         summary.batch_size,
         model.recipe.optimizer
     );
     if !model.parameters.is_empty() {
-        anstream::println!("loss {}, scaling {}, {}", model.loss, scaling(model), task(model));
+        say!("loss {}, scaling {}, {}", model.loss, scaling(model), task(model));
     }
 }
 

@@ -4,10 +4,11 @@ use crate::Usage;
 use crate::args::TrainArgs;
 use crate::evaluate::{metrics, scores};
 use crate::input::keep_inputs;
-use crate::output::{DIM, HEADING, RESULT, bytes, count, number, percent};
+use crate::output::{DIM, HEADING, RESULT, bytes, count, number, percent, say, text};
 use anyhow::{Result, bail};
 use chainrule::data::{
-    Dataset, Encoder, IdxFolder, LevelOptions, ReadOptions, SampleOptions, Samples, Task as TableTask, read_idx_folder,
+    Dataset, Encoder, IdxFolder, LevelOptions, ReadOptions, SampleOptions, Samples, Target, Task as TableTask,
+    read_idx_folder,
 };
 use chainrule::{
     Baselines, Checkpoints, Control, Ending, EpochReport, Error, Evaluation, Model, Observer, Outcome, Setup,
@@ -102,7 +103,10 @@ fn read(args: &TrainArgs) -> Result<Input> {
         ("--drop", !args.drop.is_empty()),
     ];
     if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
-        bail!(Usage(format!("{option} is for tables, and {} is a folder", args.data.display())));
+        let folder = args.data.display();
+        bail!(Usage(format!(
+            "{option} is for tables, and {folder} is a folder: give a file, or a pattern such as '{folder}/*.csv'"
+        )));
     }
     let IdxFolder { train, test } = read_idx_folder(&args.data)?;
     Ok(Input { train, test, encoder: None, notes: Vec::new() })
@@ -116,7 +120,35 @@ fn read_table(args: &TrainArgs) -> Result<Input> {
         let rows = count(without_target);
         notes.push(format!("note: {rows} rows have no {} and are left out\n", options.target));
     }
+    if test.is_none() && options.test > 0.0 {
+        notes.push(format!("note: there are too few rows to hold {} of them out for a test\n", percent(options.test)));
+    }
+    notes.extend(lone_classes(&train));
     Ok(Input { train, test, encoder: Some(encoder), notes })
+}
+
+/// A note on the classes that can hardly be learned.
+fn lone_classes(train: &Dataset) -> Option<String> {
+    const SHOWN: usize = 5;
+    let Some(Target::Classes { labels, names }) = &train.target else { return None };
+    let mut counts = vec![0; names.len()];
+    labels.iter().for_each(|&label| counts[label as usize] += 1);
+    let lone: Vec<String> =
+        names.iter().zip(counts).filter(|(_, n)| *n == 1).map(|(name, _)| format!("{name:?}")).collect();
+    let more = if lone.len() > SHOWN { format!(" and {} more", lone.len() - SHOWN) } else { String::new() };
+    let shown = lone[..lone.len().min(SHOWN)].join(", ");
+    (!lone.is_empty()).then(|| format!("note: there is only one row to learn from of {shown}{more}\n"))
+}
+
+/// Refuses what cannot be asked of a column together.
+fn check_columns(args: &TrainArgs, target: &str) -> Result<()> {
+    if args.drop.iter().any(|name| name == target) {
+        bail!(Usage(format!("--drop {target}: it is the target, and cannot be left out")));
+    }
+    match args.numeric.iter().find(|name| args.categorical.contains(name)) {
+        Some(both) => bail!(Usage(format!("{both} is both --numeric and --categorical: give one of them"))),
+        None => Ok(()),
+    }
 }
 
 /// How a table is to be read.
@@ -130,6 +162,7 @@ pub(crate) fn table_options(args: &TrainArgs) -> Result<SampleOptions> {
             args.data.display()
         )));
     };
+    check_columns(args, target)?;
     let test = args.test.unwrap_or(0.2);
     for (name, share) in [("test", test), ("validation", args.validation.unwrap_or(0.0))] {
         if !(0.0..1.0).contains(&share) {
@@ -169,20 +202,20 @@ fn announce(args: &TrainArgs, model: &Model, train: &Dataset, test: Option<&Data
             "parameters": summary.parameters, "loss": model.loss, "recipe": r,
             "samples": {"train": train.len() - held_out, "validation": held_out, "test": test.map_or(0, Dataset::len)},
         });
-        anstream::println!("{event}");
+        say!("{event}");
         return Ok(());
     }
     for note in notes {
-        anstream::println!("{note}");
+        say!("{note}");
     }
-    anstream::println!(
+    say!(
         "{HEADING}{}{HEADING:#}  {} samples to train, {} to validate, {} to test",
         train.source,
         count(train.len() - held_out),
         count(held_out),
         test.map_or("none".to_owned(), |t| count(t.len()))
     );
-    anstream::println!(
+    say!(
         "{HEADING}{}{HEADING:#}  {}, {} parameters, loss {}",
         model.network,
         model.network.layers[0].activation,
@@ -200,22 +233,20 @@ fn announce(args: &TrainArgs, model: &Model, train: &Dataset, test: Option<&Data
     ];
     let extra = [("l2", r.l2), ("l1", r.l1), ("dropout", r.dropout), ("clip", r.clip.unwrap_or(0.0))];
     parts.extend(extra.iter().filter(|(_, v)| *v > 0.0).map(|(name, v)| format!("{name} {}", number(*v))));
-    anstream::println!("{DIM}{}{DIM:#}", parts.join(", "));
+    say!("{DIM}{}{DIM:#}", parts.join(", "));
     if held_out > 0 && held_out < 30 {
-        anstream::println!(
-            "note: {held_out} samples to validate on say little: more data or --validation 0.3 says more"
-        );
+        say!("note: {held_out} samples to validate on say little: more data or --validation 0.3 says more");
     }
-    anstream::println!();
+    say!();
     Ok(())
 }
 
 fn show_plan(model: &Model) -> Result<()> {
-    anstream::print!("{}", chainrule::training_plan(model, model.recipe.batch_size)?);
+    text(format_args!("{}", chainrule::training_plan(model, model.recipe.batch_size)?));
     Ok(())
 }
 
-/// The flag that Ctrl-C sets. A second Ctrl-C ends the program at once.
+/// The flag that Ctrl-C sets, and the signal by which systems end programs. A second one ends the program at once.
 fn listen_for_interrupt() -> Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&flag);
@@ -256,9 +287,9 @@ impl Watcher {
 impl Observer for Watcher {
     fn on_resume(&mut self, epoch: usize, steps: usize) {
         if self.json {
-            anstream::println!("{}", json!({"event": "resume", "epoch": epoch, "steps": steps}));
+            say!("{}", json!({"event": "resume", "epoch": epoch, "steps": steps}));
         } else {
-            anstream::println!("going on from the checkpoint: epoch {epoch}, after {} steps of it", count(steps));
+            say!("going on from the checkpoint: epoch {epoch}, after {} steps of it", count(steps));
         }
     }
 
@@ -286,7 +317,7 @@ impl Observer for Watcher {
         } else {
             epoch_line(epoch)
         };
-        self.bar.suspend(|| anstream::println!("{line}"));
+        self.bar.suspend(|| say!("{line}"));
         self.control()
     }
 }
@@ -334,13 +365,13 @@ fn finish(
             if let Some(baselines) = &baselines {
                 event["baselines"] = json!(baselines);
             }
-            anstream::println!("{event}");
+            say!("{event}");
         }
         let event = json!({
             "event": "end", "ending": outcome.ending, "kept_epoch": outcome.kept_epoch,
             "model": args.out, "seconds": seconds,
         });
-        anstream::println!("{event}");
+        say!("{event}");
         return Ok(());
     }
     print_end(&args.out, evaluation.as_ref(), baselines.as_ref(), outcome, seconds);
@@ -354,27 +385,27 @@ fn print_end(
     outcome: &Outcome,
     seconds: f64,
 ) {
-    anstream::println!();
+    say!();
     let kept = match outcome.kept_epoch {
         Some(epoch) => format!("the weights of epoch {epoch} are kept"),
         None => "the weights of the last step are kept".to_owned(),
     };
     match outcome.ending {
-        Ending::Finished => anstream::println!("done: {kept}"),
-        Ending::OutOfPatience => anstream::println!("the validation loss no longer improves: {kept}"),
-        Ending::Stopped => anstream::println!("interrupted: {kept}"),
+        Ending::Finished => say!("done: {kept}"),
+        Ending::OutOfPatience => say!("the validation loss no longer improves: {kept}"),
+        Ending::Stopped => say!("interrupted: {kept}"),
     }
     if let Some(evaluation) = evaluation {
-        anstream::println!("{RESULT}test: {}{RESULT:#}", scores(evaluation));
+        say!("{RESULT}test: {}{RESULT:#}", scores(evaluation));
         if let Some(baselines) = baselines {
-            anstream::println!("{DIM}beside it, a linear model: {}{DIM:#}", metrics(&baselines.linear));
-            anstream::println!("{DIM}and the same for every row: {}{DIM:#}", metrics(&baselines.constant));
+            say!("{DIM}beside it, a linear model: {}{DIM:#}", metrics(&baselines.linear));
+            say!("{DIM}and the same for every row: {}{DIM:#}", metrics(&baselines.constant));
             if let Some(better) = baselines.not_beaten_by(&evaluation.metrics) {
-                anstream::println!("note: on these rows the network is no better than {better}");
+                say!("note: on these rows the network is no better than {better}");
             }
         }
     }
-    anstream::println!("model written to {} after {seconds:.1} s", out.display());
+    say!("model written to {} after {seconds:.1} s", out.display());
 }
 
 /// After a failure, what was learned until then is written, if a whole epoch was.

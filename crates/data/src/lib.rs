@@ -20,6 +20,7 @@ mod folder;
 mod source;
 mod target;
 mod time;
+mod utf16;
 
 pub use dataset::{Dataset, ImageSize, Target};
 pub use encoder::{Encoded, Encoder, LevelOptions, Levels, Scale};

@@ -97,7 +97,14 @@ impl SampleOptions {
         if frame.columns().len() == 1 {
             return Err(TableError::NoFeatures { file: file(), target: self.target.clone() }.into());
         }
+        check_rows(&frame, frame.rows())?;
         let target = target::read(&frame, &self.target, self.task)?;
+        if let Target::Classes { names, labels } = &target
+            && names.len() == labels.len()
+        {
+            let (column, rows) = (self.target.clone(), labels.len());
+            return Err(TableError::NoClassTwice { file: file(), column, rows }.into());
+        }
         if let Some(text) = target.only_value() {
             return Err(TableError::ConstantTarget { file: file(), column: self.target.clone(), text }.into());
         }
@@ -137,6 +144,7 @@ impl TargetTable {
         let validation = options.validation.unwrap_or_else(|| usual_validation(kept.len()));
         let (learned, _) = hold_out(kept.len(), of_kept.labels(), validation, options.seed);
         let learned: Vec<u32> = learned.into_iter().map(|position| kept[position as usize]).collect();
+        check_rows(frame, learned.len())?;
         let kinds = Kinds::infer(frame, &learned, Some(&options.target), &self.read)?;
         let encoder = Encoder::fit(frame, &learned, &kinds, &options.levels)?;
         let dataset = |rows: &[u32]| -> Result<Dataset, DataError> {
@@ -174,6 +182,14 @@ pub fn read_known<P: AsRef<Path>>(
 
 fn encoded(encoder: &Encoder, features: Matrix, target: Option<Target>, source: &str) -> Dataset {
     Dataset { features, feature_names: encoder.feature_names(), target, image: None, source: source.to_string() }
+}
+
+/// Refuses to learn from less than two rows, in which nothing differs.
+fn check_rows(frame: &Frame, left: usize) -> Result<(), DataError> {
+    match left {
+        0 | 1 => Err(TableError::TooFewRows { file: frame.place(0).file, left, rows: frame.rows() }.into()),
+        _ => Ok(()),
+    }
 }
 
 impl Frame {

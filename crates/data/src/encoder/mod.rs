@@ -288,7 +288,11 @@ impl Coded {
         let column = frame.column(&self.name)?;
         let expected = match (&self.code, &column.cells) {
             (Code::Number { .. }, Cells::Numbers(values)) | (Code::Time { .. }, Cells::Times(values)) => {
-                return Ok(Lookup::Values(values));
+                // What is out of range breaks the scale of all the others.
+                return match values.iter().position(|value| value.abs() > f64::from(f32::MAX)) {
+                    Some(row) => Err(crate::table::overflow(values[row], frame, row, &self.name)),
+                    None => Ok(Lookup::Values(values)),
+                };
             }
             (Code::Category(levels), Cells::Texts(texts)) => return Ok(Lookup::Texts(texts, levels.slots(texts))),
             (Code::Boolean { yes, no, .. }, Cells::Texts(texts)) => {

@@ -5,6 +5,8 @@
 
 use std::{path::Path, sync::Arc, thread};
 
+use memchr::{memchr, memchr_iter};
+
 use super::{
     Frame, ReadOptions,
     blocks::{Blocks, MAX_ROW},
@@ -12,7 +14,7 @@ use super::{
     record::{BadCell, Builder, Columns},
     scan::{Dialect, Scan, cuts},
 };
-use crate::{DataError, TableError, source::Source};
+use crate::{DataError, Place, Position, TableError, source::Source};
 
 /// The bytes of text for which a thread is worth its start.
 const THREAD_BYTES: usize = 256 << 10;
@@ -70,6 +72,7 @@ impl Delimited {
                 }
                 return Err(unended(&self.blocks, self.columns.place(self.line)));
             };
+            refuse_nul(&self.file, &bytes[..end], self.line)?;
             if self.columns.has_unsettled() {
                 let count = self.columns.names.len();
                 self.columns.settle(&survey(&bytes[..end], self.dialect, self.columns.point, count, self.line))?;
@@ -134,8 +137,15 @@ impl Piece {
     }
 }
 
+/// Refuses bytes that no text has; the first of `bytes` is on `line`.
+pub(super) fn refuse_nul(file: &Path, bytes: &[u8], line: u64) -> Result<(), DataError> {
+    let Some(at) = memchr(0, bytes) else { return Ok(()) };
+    let line = line + memchr_iter(b'\n', &bytes[..at]).count() as u64;
+    Err(TableError::NotText { place: Place { file: file.to_path_buf(), position: Position::Line(line) } }.into())
+}
+
 /// The error for a text of which not one row is whole.
-pub(super) fn unended(blocks: &Blocks, place: crate::Place) -> DataError {
+pub(super) fn unended(blocks: &Blocks, place: Place) -> DataError {
     if blocks.is_full() {
         TableError::RowTooLong { place, limit: MAX_ROW }.into()
     } else {
