@@ -132,7 +132,7 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// If a column is not there, or is of another kind than in training.
+    /// If a column is not there, is of another kind than in training, or has a number that has no `f32`.
     ///
     /// # Panics
     ///
