@@ -87,7 +87,7 @@ impl SampleOptions {
     ///
     /// # Errors
     ///
-    /// If a file cannot be read, or if the target is not there or the same in every row.
+    /// If a file cannot be read, or if the target is not there, or the same in every row, or a class for each.
     pub fn table<P: AsRef<Path>>(&self, paths: &[P]) -> Result<TargetTable, DataError> {
         let mut read = self.read.clone();
         target::ask(&mut read, &self.target, self.task);

@@ -1,7 +1,7 @@
 //! Tables as delimited text.
 //!
-//! It is UTF-8, with or without a byte order mark, with either kind of line end. White space around a cell does not
-//! count, and blank lines are passed over.
+//! It is UTF-8, with or without a byte order mark, or UTF-16 with one, with either kind of line end. White space around
+//! a cell does not count, and blank lines are passed over.
 
 use std::{path::Path, sync::Arc, thread};
 
