@@ -6,7 +6,7 @@
 
 use crate::error::Error;
 use crate::model::Model;
-use crate::save::{Extra, write_atomically};
+use crate::save::{Extra, with_cure, write_by_way_of};
 use crate::step::Stepper;
 use crate::train::Progress;
 use chainrule_kernels::Block;
@@ -75,6 +75,10 @@ pub(crate) struct Standing {
     fingerprint: String,
 }
 
+/// What the names of temporary files of checkpoints begin with. The lock says whose they are: those that are there when
+/// a training begins were left by one that was killed.
+const TEMPORARY: &str = ".checkpoint-";
+
 const BEST: &str = "training.best";
 const MEMORY: [&str; 2] = ["training.memory.0", "training.memory.1"];
 
@@ -92,7 +96,10 @@ impl Saver {
     /// Makes and locks the folder. `fingerprint` tells the data from others.
     pub(crate) fn new(checkpoints: &Checkpoints, fingerprint: String) -> Result<Self, Error> {
         let folder = &checkpoints.folder;
-        let failed = |e: std::io::Error| Error::File { path: folder.clone(), problem: format!("cannot be used: {e}") };
+        let failed = |e: std::io::Error| Error::File {
+            path: folder.clone(),
+            problem: format!("cannot hold checkpoints: {}", with_cure(&e)),
+        };
         std::fs::create_dir_all(folder).map_err(failed)?;
         let lock = File::create(folder.join("lock")).map_err(failed)?;
         lock.try_lock().map_err(|e| match e {
@@ -102,11 +109,12 @@ impl Saver {
             },
             TryLockError::Error(e) => failed(e),
         })?;
-        let last = last(folder);
-        if !checkpoints.resume && last.exists() {
+        let there = [last(folder), best(folder)].into_iter().find(|path| path.exists());
+        if let Some(path) = there.filter(|_| !checkpoints.resume) {
             let problem = "is there already: --resume goes on from it, and another folder starts anew".to_owned();
-            return Err(Error::File { path: last, problem });
+            return Err(Error::File { path, problem });
         }
+        remove_leftovers(folder).map_err(failed)?;
         Ok(Self {
             checkpoints: checkpoints.clone(),
             fingerprint,
@@ -124,24 +132,22 @@ impl Saver {
         stepper: &mut Stepper,
         best: &mut Block<f32>,
     ) -> Result<Option<Progress>, Error> {
+        self.check_best(model)?;
         let path = last(&self.checkpoints.folder);
         if !path.exists() {
             return Ok(None);
         }
-        let unusable = |problem: String| Error::Model { path: path.clone(), problem };
+        let unusable = |problem: String| unusable(&path, &problem);
         let bytes = std::fs::read(&path).map_err(|e| Error::File { path: path.clone(), problem: e.to_string() })?;
         let (there, training) = Model::from_bytes_with(&bytes).map_err(unusable)?;
         let Some((standing, extra)) = training else {
             return Err(unusable("it is a model, not a checkpoint".to_owned()));
         };
-        let mut problems = model.differences(&there);
+        let mut differences = model.differences(&there);
         if standing.fingerprint != self.fingerprint {
-            problems.push("the data are not the same".to_owned());
+            differences.push("the data are not the same".to_owned());
         }
-        if !problems.is_empty() {
-            let problem = format!("it is of another training: {}", problems.join("; "));
-            return Err(unusable(problem));
-        }
+        check_same(&path, &differences)?;
         let take = |name: &str, block: &mut Block<f32>| match extra.iter().find(|(there, _)| there == name) {
             Some((_, numbers)) if numbers.len() == block.len() => {
                 block.copy_from_slice(numbers);
@@ -160,6 +166,19 @@ impl Saver {
         }
         model.parameters.copy_from_slice(&there.parameters);
         Ok(Some(standing.progress))
+    }
+
+    /// The best model so far will be written over, so it has to be of this training.
+    fn check_best(&self, model: &Model) -> Result<(), Error> {
+        let path = best(&self.checkpoints.folder);
+        if !path.exists() {
+            return Ok(());
+        }
+        let there = Model::load(&path).map_err(|error| match error {
+            Error::Model { path, problem } => unusable(&path, &problem),
+            other => other,
+        })?;
+        check_same(&path, &model.differences(&there))
     }
 
     /// Counts a step, or the end of an epoch; whether a checkpoint is due.
@@ -195,17 +214,55 @@ impl Saver {
         for (name, block) in MEMORY.iter().zip(blocks.iter()).filter(|(_, block)| !block.is_empty()) {
             extra.push(((*name).into(), (&**block).into()));
         }
-        write_atomically(&last(&self.checkpoints.folder), &model.to_bytes_with(Some((&standing, &extra)))?)?;
+        self.write(&last(&self.checkpoints.folder), &model.to_bytes_with(Some((&standing, &extra)))?)?;
         (self.written, self.steps, self.epochs) = (Instant::now(), 0, 0);
         Ok(())
     }
 
     /// Writes the best model so far.
     pub(crate) fn save_best(&self, model: &Model) -> Result<(), Error> {
-        model.save(&self.checkpoints.folder.join("best.safetensors"))
+        self.write(&best(&self.checkpoints.folder), &model.to_bytes()?)
+    }
+
+    /// Writes a file; if that fails, the error says what is left.
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+        write_by_way_of(TEMPORARY, path, bytes).map_err(|error| match error {
+            Error::File { path, problem } if last(&self.checkpoints.folder).exists() => {
+                let problem = format!("{problem}; the last checkpoint is whole, and --resume goes on from it");
+                Error::File { path, problem }
+            }
+            other => other,
+        })
     }
 }
 
 fn last(folder: &Path) -> PathBuf {
     folder.join("last.safetensors")
+}
+
+fn best(folder: &Path) -> PathBuf {
+    folder.join("best.safetensors")
+}
+
+fn unusable(path: &Path, problem: &str) -> Error {
+    let problem = format!("{problem}; give another folder, or remove the file if it is not needed");
+    Error::Model { path: path.to_owned(), problem }
+}
+
+fn check_same(path: &Path, differences: &[String]) -> Result<(), Error> {
+    match differences {
+        [] => Ok(()),
+        some => Err(unusable(path, &format!("it is of another training: {}", some.join("; ")))),
+    }
+}
+
+/// Removes the temporary files of a training that was killed.
+fn remove_leftovers(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }

@@ -151,7 +151,8 @@ impl Model {
     }
 
     fn read(bytes: &[u8]) -> Result<(Self, Option<Value>, SafeTensors<'_>), String> {
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| format!("it is no safetensors file ({e})"))?;
+        let (_, header) =
+            SafeTensors::read_metadata(bytes).map_err(|e| format!("it is no safetensors file, or cut short ({e})"))?;
         let json = header.metadata().as_ref().and_then(|m| m.get(KEY));
         let json =
             json.ok_or_else(|| format!("its metadata has no `{KEY}` entry, so it was not written by this program"))?;
@@ -309,8 +310,13 @@ impl AtomicFile {
     /// # Errors
     /// A folder that is missing or cannot be written to, a place that is a folder or a device.
     pub fn new(path: &Path) -> Result<Self, Error> {
+        Self::by_way_of(TEMPORARY, path)
+    }
+
+    /// [`AtomicFile::new`], by way of a temporary file whose name begins with `prefix`.
+    fn by_way_of(prefix: &str, path: &Path) -> Result<Self, Error> {
         let place = place(path)?;
-        let file = temporary_beside(&place).map_err(|e| unwritable(path, e))?;
+        let file = temporary_beside(&place, prefix).map_err(|e| unwritable(path, with_cure(&e)))?;
         Ok(Self { path: path.to_owned(), place, file })
     }
 
@@ -319,7 +325,7 @@ impl AtomicFile {
     /// # Errors
     /// A full disk.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.file.write_all(bytes).map_err(|e| unwritable(&self.path, e))
+        self.file.write_all(bytes).map_err(|e| unwritable(&self.path, with_cure(&e)))
     }
 
     /// Puts the file into its place.
@@ -329,7 +335,8 @@ impl AtomicFile {
     pub fn finish(self) -> Result<(), Error> {
         let Self { path, place, file } = self;
         let synced = file.as_file().sync_all();
-        synced.and_then(|()| file.persist(&place).map_err(|e| e.error)).map(drop).map_err(|e| unwritable(&path, e))
+        let moved = synced.and_then(|()| file.persist(&place).map_err(|e| e.error));
+        moved.map(drop).map_err(|e| unwritable(&path, with_cure(&e)))
     }
 }
 
@@ -338,7 +345,12 @@ impl AtomicFile {
 /// # Errors
 /// As those of [`AtomicFile`].
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let mut file = AtomicFile::new(path)?;
+    write_by_way_of(TEMPORARY, path, bytes)
+}
+
+/// [`write_atomically`], by way of a temporary file whose name begins with `prefix`.
+pub(crate) fn write_by_way_of(prefix: &str, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut file = AtomicFile::by_way_of(prefix, path)?;
     file.write(bytes)?;
     file.finish()
 }
@@ -349,6 +361,18 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// As [`AtomicFile::new`].
 pub fn check_writable(path: &Path) -> Result<(), Error> {
     AtomicFile::new(path).map(drop)
+}
+
+/// What the system said, and what to do about it.
+pub(crate) fn with_cure(error: &std::io::Error) -> String {
+    use std::io::ErrorKind::*;
+    let cure = match error.kind() {
+        StorageFull | QuotaExceeded | FileTooLarge => "make room, or choose another place",
+        PermissionDenied | ReadOnlyFilesystem => "choose a place that may be written to",
+        NotFound | NotADirectory | AlreadyExists => "check the path",
+        _ => return error.to_string(),
+    };
+    format!("{error}; {cure}")
 }
 
 fn unwritable(path: &Path, problem: impl std::fmt::Display) -> Error {
@@ -365,10 +389,13 @@ fn place(path: &Path) -> Result<PathBuf, Error> {
     }
 }
 
-fn temporary_beside(place: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+/// What the names of temporary files begin with.
+const TEMPORARY: &str = ".chainrule-";
+
+fn temporary_beside(place: &Path, prefix: &str) -> std::io::Result<tempfile::NamedTempFile> {
     let folder = place.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".chainrule-");
+    builder.prefix(prefix);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
     builder.tempfile_in(folder)

@@ -2,7 +2,7 @@
 
 use crate::args::EvaluateArgs;
 use crate::input::model_and_data;
-use crate::output::{Grid, HEADING, RESULT, count, number, percent};
+use crate::output::{Grid, HEADING, RESULT, count, number, percent, say};
 use anyhow::Result;
 use chainrule::{Change, Evaluation, Importance, ImportanceOptions, Metrics, evaluate, importance};
 use serde_json::json;

@@ -2,7 +2,7 @@
 
 use crate::args::ExplainArgs;
 use crate::input::model_and_data;
-use crate::output::{DIM, HEADING, RESULT, number};
+use crate::output::{DIM, HEADING, RESULT, number, say};
 use anyhow::Result;
 use chainrule::{Explanation, LayerExplanation, Table, explain};
 

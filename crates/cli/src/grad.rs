@@ -2,7 +2,7 @@
 
 use crate::Usage;
 use crate::args::GradArgs;
-use crate::output::{DIM, Grid, HEADING, RESULT, number};
+use crate::output::{DIM, Grid, HEADING, RESULT, number, say};
 use anyhow::{Result, bail};
 use chainrule::engine::parse::{Formula, nearest, parse};
 use chainrule::engine::{EngineError, Expr, Graph, NodeId, Path, PathCount, Trace, TraceNode, Visit, check};

@@ -2,7 +2,7 @@
 
 use crate::Usage;
 use crate::args::ModelAndData;
-use crate::output::count;
+use crate::output::{count, note};
 use anyhow::{Result, bail};
 use chainrule::data::{Dataset, IdxFolder, KnownSamples, read_idx_folder, read_known, read_table_with_columns};
 use chainrule::{Model, Task};

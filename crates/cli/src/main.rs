@@ -17,6 +17,7 @@ mod tune;
 
 use args::{Args, Command};
 use clap::{CommandFactory, Parser};
+use output::note;
 use std::process::ExitCode;
 
 /// What a user got wrong on the command line, as opposed to what failed: exit code 2.
@@ -32,10 +33,16 @@ impl std::fmt::Display for Usage {
 impl std::error::Error for Usage {}
 
 fn main() -> ExitCode {
-    match run(Args::parse()) {
+    let done = match Args::try_parse() {
+        Ok(args) => run(args),
+        Err(usage) if usage.use_stderr() => usage.exit(),
+        Err(help) => {
+            output::text(format_args!("{}", help.render().ansi()));
+            Ok(())
+        }
+    };
+    match done.and_then(|()| output::finish()) {
         Ok(()) => ExitCode::SUCCESS,
-        // A reader that closes the pipe early (`| head`) wants no more; that is no failure.
-        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             note!("{}error:{:#} {error:#}", output::ERROR, output::ERROR);
             ExitCode::from(if is_usage(&error) { 2 } else { 1 })
@@ -54,7 +61,8 @@ fn run(args: Args) -> anyhow::Result<()> {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "chainrule", &mut script);
-            Ok(std::io::Write::write_all(&mut std::io::stdout(), &script)?)
+            output::raw(&script);
+            Ok(())
         }
     }
 }
@@ -63,8 +71,4 @@ fn is_usage(error: &anyhow::Error) -> bool {
     use chainrule::Error;
     let settings = |e: &Error| matches!(e, Error::Settings(_) | Error::Network { .. } | Error::Name(_));
     error.is::<Usage>() || error.downcast_ref::<Error>().is_some_and(settings)
-}
-
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -1,6 +1,68 @@
-//! How numbers and tables are shown.
+//! What is printed, and how numbers and tables are shown.
+//!
+//! A line that cannot be printed stops nothing: a training is not thrown away because its reader has gone. Nothing more
+//! is printed then, and [`finish`] tells of it at the end.
 
 use anstyle::{AnsiColor, Style};
+use anyhow::{Result, bail};
+use std::fmt::Arguments;
+use std::io::{Error, ErrorKind, Write};
+use std::sync::{Mutex, PoisonError};
+
+/// Why nothing more is printed.
+static LOST: Mutex<Option<Error>> = Mutex::new(None);
+
+/// Prints a line to standard output.
+macro_rules! say {
+    () => { $crate::output::text(format_args!("\n")) };
+    ($($text:tt)*) => { $crate::output::text(format_args!("{}\n", format_args!($($text)*))) };
+}
+pub(crate) use say;
+
+/// Prints a line to standard error, where that is possible.
+macro_rules! note {
+    ($($text:tt)*) => { $crate::output::side_text(format_args!("{}\n", format_args!($($text)*))) };
+}
+pub(crate) use note;
+
+/// Prints to standard output, without colour where there is no terminal.
+pub(crate) fn text(text: Arguments<'_>) {
+    print(|| anstream::stdout().lock().write_fmt(text));
+}
+
+/// Prints to standard error. Who cannot hear of a note cannot hear either that it failed.
+pub(crate) fn side_text(text: Arguments<'_>) {
+    let _ = anstream::stderr().lock().write_fmt(text);
+}
+
+/// Prints bytes to standard output as they are.
+pub(crate) fn raw(bytes: &[u8]) {
+    print(|| std::io::stdout().lock().write_all(bytes));
+}
+
+fn print(write: impl FnOnce() -> std::io::Result<()>) {
+    let mut lost = LOST.lock().unwrap_or_else(PoisonError::into_inner);
+    if lost.is_none() {
+        *lost = write().err();
+    }
+}
+
+/// Whether nobody reads what is printed.
+pub(crate) fn is_lost() -> bool {
+    LOST.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+}
+
+/// Prints what is left, and says whether everything was printed. A reader that closes the pipe early (`| head`) wants no
+/// more; that is no failure.
+pub(crate) fn finish() -> Result<()> {
+    print(|| std::io::stdout().lock().flush());
+    match LOST.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        Some(error) if error.kind() != ErrorKind::BrokenPipe => {
+            bail!("standard output cannot be written: {error}; make room for it, or send it elsewhere")
+        }
+        _ => Ok(()),
+    }
+}
 
 /// What went wrong.
 pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();

@@ -4,13 +4,13 @@ use crate::Usage;
 use crate::args::PredictArgs;
 use crate::input::{images, is_folder, keep_inputs, note_odd_cells};
 use crate::lines::Lines;
-use crate::output::count;
+use crate::output::{count, is_lost, note, raw};
 use crate::train::listen_for_interrupt;
 use anyhow::{Result, bail};
 use chainrule::{AtomicFile, Keep, Model, Prediction, RowsOfTable, TableTotals, Task, predict, predict_table};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashSet;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -34,7 +34,11 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
         if is_folder { folder(args, &model, &mut output) } else { table(args, &model, &mut output) }
     });
     output.bar.finish_and_clear();
-    let totals = totals?;
+    let totals = match totals {
+        // What happened to the output is said at the end, once.
+        Err(_) if is_lost() => return Ok(()),
+        totals => totals?,
+    };
     output.finish(args, totals.rows)?;
     note_odd_cells(&totals.unknown, &totals.missing);
     Ok(())
@@ -121,7 +125,10 @@ impl<'a> Output<'a> {
         let text = lines.take()?;
         match &mut self.file {
             Some(file) => file.write(&text)?,
-            None => std::io::stdout().lock().write_all(&text)?,
+            None => raw(&text),
+        }
+        if is_lost() {
+            bail!("nobody reads what is predicted");
         }
         self.bar.set_position((first + predictions.len()) as u64);
         self.bar.set_message(format!("{} rows/s", count(self.bar.per_sec() as usize)));

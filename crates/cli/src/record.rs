@@ -1,7 +1,7 @@
 //! The folder of a run: what was asked for, what came of it, and where.
 
 use crate::events::Events;
-use crate::output::count;
+use crate::output::{count, note};
 use anyhow::{Context, Result, bail};
 use chainrule::{EpochReport, Model, Scores, write_atomically};
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use crate::Usage;
 use crate::args::SummaryArgs;
-use crate::output::{Grid, HEADING, bytes, count};
+use crate::output::{Grid, HEADING, bytes, count, say};
 use anyhow::Result;
 use chainrule::{Activation, Loss, Model, Network, Recipe, Sizes, Summary, Task};
 use std::path::Path;

@@ -4,11 +4,11 @@ use crate::Usage;
 use crate::args::TrainArgs;
 use crate::evaluate::{metrics, scores};
 use crate::input::keep_inputs;
-use crate::output::{DIM, HEADING, RESULT, bytes, count, number, peak_memory, percent};
+use crate::output::{DIM, HEADING, RESULT, bytes, count, number, peak_memory, percent, say, text};
 use crate::record::Record;
 use anyhow::{Result, bail};
 use chainrule::data::{
-    Dataset, Encoder, IdxFolder, ReadOptions, SampleOptions, Samples, SplitBy, Stored, StoredSamples,
+    Dataset, Encoder, IdxFolder, ReadOptions, SampleOptions, Samples, SplitBy, Stored, StoredSamples, Target,
     Task as TableTask, read_idx_folder,
 };
 use chainrule::{
@@ -145,7 +145,10 @@ fn read(args: &TrainArgs) -> Result<Input> {
         ("--memory", args.memory.is_some()),
     ];
     if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
-        bail!(Usage(format!("{option} is for tables, and {} is a folder", args.data.display())));
+        let folder = args.data.display();
+        bail!(Usage(format!(
+            "{option} is for tables, and {folder} is a folder: give a file, or a pattern such as '{folder}/*.csv'"
+        )));
     }
     let IdxFolder { train, test } = read_idx_folder(&args.data)?;
     Ok(Input { train, stored: None, test, encoder: None, notes: Vec::new() })
@@ -168,7 +171,35 @@ fn read_table(args: &TrainArgs) -> Result<Input> {
         let rows = count(without_target);
         notes.push(format!("note: {rows} rows have no {} and are left out\n", options.target));
     }
+    if test.is_none() && options.test > 0.0 {
+        notes.push(format!("note: there are too few rows to hold {} of them out for a test\n", percent(options.test)));
+    }
+    notes.extend(lone_classes(&train));
     Ok(Input { train, stored, test, encoder: Some(encoder), notes })
+}
+
+/// A note on the classes that can hardly be learned.
+fn lone_classes(train: &Dataset) -> Option<String> {
+    const SHOWN: usize = 5;
+    let Some(Target::Classes { labels, names }) = &train.target else { return None };
+    let mut counts = vec![0; names.len()];
+    labels.iter().for_each(|&label| counts[label as usize] += 1);
+    let lone: Vec<String> =
+        names.iter().zip(counts).filter(|(_, n)| *n == 1).map(|(name, _)| format!("{name:?}")).collect();
+    let more = if lone.len() > SHOWN { format!(" and {} more", lone.len() - SHOWN) } else { String::new() };
+    let shown = lone[..lone.len().min(SHOWN)].join(", ");
+    (!lone.is_empty()).then(|| format!("note: there is only one row to learn from of {shown}{more}\n"))
+}
+
+/// Refuses what cannot be asked of a column together.
+fn check_columns(args: &TrainArgs, target: &str) -> Result<()> {
+    if args.drop.iter().any(|name| name == target) {
+        bail!(Usage(format!("--drop {target}: it is the target, and cannot be left out")));
+    }
+    match args.numeric.iter().find(|name| args.categorical.contains(name)) {
+        Some(both) => bail!(Usage(format!("{both} is both --numeric and --categorical: give one of them"))),
+        None => Ok(()),
+    }
 }
 
 /// How a table is to be read.
@@ -182,6 +213,7 @@ pub(crate) fn table_options(args: &TrainArgs) -> Result<SampleOptions> {
             args.data.display()
         )));
     };
+    check_columns(args, target)?;
     let test = args.test.unwrap_or(0.2);
     for (name, share) in [("test", test), ("validation", args.validation.unwrap_or(0.0))] {
         if !(0.0..1.0).contains(&share) {
@@ -273,11 +305,11 @@ fn announce(
 }
 
 fn show_plan(model: &Model) -> Result<()> {
-    anstream::print!("{}", chainrule::training_plan(model, model.recipe.batch_size)?);
+    text(format_args!("{}", chainrule::training_plan(model, model.recipe.batch_size)?));
     Ok(())
 }
 
-/// The flag that Ctrl-C sets. A second Ctrl-C ends the program at once.
+/// The flag that Ctrl-C sets, and the signal by which systems end programs. A second one ends the program at once.
 pub(crate) fn listen_for_interrupt() -> Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&flag);

@@ -1,7 +1,7 @@
 //! `chainrule train --tune`: the trials, and which settings are kept.
 
 use crate::args::TrainArgs;
-use crate::output::{DIM, HEADING, RESULT, count, number};
+use crate::output::{DIM, HEADING, RESULT, count, number, say};
 use anyhow::Result;
 use chainrule::data::Dataset;
 use chainrule::{Budget, Setup, Trial, tune, with_threads};

@@ -244,7 +244,7 @@ fn damaged_tables_are_named_with_line_and_column() {
         (b"a,price\n", "t.csv"),
         (b"a,price\n1,2\n1,2,3\n", "line 3"),
         (one_text.as_bytes(), "line 42"),
-        (b"a,price\n,2\nNA,3\n?,4\n", "--drop a"),
+        (b"a,price\n,2\nNA,3\n?,4\n", "no column to learn from"),
         (b"a,price\n1,2\ninf,3\n", "inf"),
         (b"a,a,price\n1,2,3\n", "a"),
         (b"a,prise\n1,2\n", "prise"),

@@ -25,6 +25,8 @@ pub enum Kind {
     Id,
     /// The same in every row: nothing to learn from.
     Constant,
+    /// Without a value in any row: nothing to learn from.
+    Empty,
     /// What is to be predicted.
     Target,
     /// How much a row counts.
@@ -39,6 +41,11 @@ impl Kind {
         matches!(self, Kind::Number | Kind::Category | Kind::Boolean | Kind::Time)
     }
 
+    /// Whether there is nothing to learn from in a column of this kind.
+    fn is_left_out(self) -> bool {
+        matches!(self, Kind::Id | Kind::Constant | Kind::Empty)
+    }
+
     /// The kind in a word.
     pub fn name(self) -> &'static str {
         match self {
@@ -48,6 +55,7 @@ impl Kind {
             Kind::Time => "date",
             Kind::Id => "id",
             Kind::Constant => "constant",
+            Kind::Empty => "empty",
             Kind::Target => "target",
             Kind::Weight => "weight",
             Kind::Group => "group",
@@ -81,7 +89,7 @@ impl Kinds {
     ///
     /// # Errors
     ///
-    /// If a column has no value in any of the rows, or no column is left to learn from.
+    /// If no column is left to learn from.
     ///
     /// # Panics
     ///
@@ -92,14 +100,12 @@ impl Kinds {
         roles: &[(&str, Kind)],
         options: &ReadOptions,
     ) -> Result<Self, DataError> {
-        let file = || frame.place(0).file;
         let columns = threads::map(frame.columns(), rows.len(), |column| {
             let missing = rows.iter().filter(|&&row| column.cells.is_missing(row as usize)).count();
-            if missing == rows.len() {
-                return Err(TableError::AllMissing { file: file(), column: column.name.clone() });
-            }
             let (kind, holds) = if let Some((_, role)) = roles.iter().find(|(name, _)| *name == column.name) {
                 (*role, holds(column, rows))
+            } else if missing == rows.len() {
+                (Kind::Empty, "no value in any row".to_string())
             } else if options.numeric.contains(&column.name) {
                 (Kind::Number, holds(column, rows))
             } else if options.categorical.contains(&column.name) {
@@ -107,11 +113,10 @@ impl Kinds {
             } else {
                 kind(column, rows, missing)
             };
-            Ok(ColumnKind { name: column.name.clone(), kind, missing, holds })
+            ColumnKind { name: column.name.clone(), kind, missing, holds }
         });
-        let columns = columns.into_iter().collect::<Result<Vec<_>, _>>()?;
         if !columns.iter().any(|column| column.kind.is_feature()) {
-            return Err(TableError::NothingToLearnFrom { file: file() }.into());
+            return Err(TableError::NothingToLearnFrom { file: frame.place(0).file }.into());
         }
         Ok(Kinds { columns })
     }
@@ -207,7 +212,7 @@ impl fmt::Display for Kinds {
         let width = self.columns.iter().map(|column| shown(&column.name).chars().count()).max().unwrap_or(0).max(6);
         writeln!(f, "{:width$}  {:9}  {:>9}  holds", "column", "kind", "missing")?;
         for ColumnKind { name, kind, missing, holds } in &self.columns {
-            let note = if matches!(kind, Kind::Id | Kind::Constant) { " (left out)" } else { "" };
+            let note = if kind.is_left_out() { " (left out)" } else { "" };
             let missing = if *missing == 0 { String::new() } else { missing.to_string() };
             writeln!(f, "{:width$}  {:9}  {missing:>9}  {holds}{note}", shown(name), kind.name())?;
         }
@@ -236,6 +241,7 @@ mod tests {
             numbers("size", n.clone().map(|i| f64::from(i % 9) / 2.0)),
             numbers("flag", n.clone().map(|i| f64::from(i % 2))),
             numbers("same", n.clone().map(|_| 3.0)),
+            numbers("none", n.clone().map(|_| f64::NAN)),
             texts("name", n.clone().map(|i| format!("name {i}"))),
             texts("sex", n.clone().map(|i| ["male", "female", ""][i as usize % 3].to_string())),
             texts("smokes", n.clone().map(|i| ["Yes", "no"][i as usize % 2].to_string())),
@@ -251,15 +257,15 @@ mod tests {
         let kinds = Kinds::infer(&frame, &rows, &[("label", Kind::Target)], &ReadOptions::default()).unwrap();
         let found: Vec<Kind> = kinds.columns.iter().map(|column| column.kind).collect();
         use Kind::*;
-        assert_eq!(found, [Id, Number, Boolean, Constant, Id, Category, Boolean, Time, Target]);
-        assert_eq!(kinds.columns[5].missing, 13);
+        assert_eq!(found, [Id, Number, Boolean, Constant, Empty, Id, Category, Boolean, Time, Target]);
+        assert_eq!(kinds.columns[6].missing, 13);
         let options = ReadOptions {
             categorical: vec!["name".to_string()],
             numeric: vec!["row".to_string()],
             ..ReadOptions::default()
         };
         let kinds = Kinds::infer(&frame, &rows, &[("label", Kind::Target)], &options).unwrap();
-        assert_eq!((kinds.columns[0].kind, kinds.columns[4].kind), (Number, Category));
+        assert_eq!((kinds.columns[0].kind, kinds.columns[5].kind), (Number, Category));
     }
 
     #[test]
@@ -273,6 +279,7 @@ row     id                    the number of the row (left out)
 size    number                0 to 4
 flag    yes or no             0 to 1
 same    constant              3 in every row (left out)
+none    empty             40  no value in any row (left out)
 name    id                    40 different texts in 40 rows (left out)
 sex     category          13  2 different: female, male
 smokes  yes or no             2 different: Yes, no
@@ -284,9 +291,6 @@ label   target                2 different: c0, c1
 
     #[test]
     fn what_cannot_be_learned_from_is_said() {
-        let empty = Frame::new(vec![numbers("a", [1.0, 2.0]), numbers("b", [f64::NAN, f64::NAN])]);
-        let error = Kinds::infer(&empty, &[0, 1], &[], &ReadOptions::default()).unwrap_err().to_string();
-        assert!(error.contains("\"b\"") && error.contains("--drop b"), "{error}");
         let same = Frame::new(vec![numbers("a", [1.0, 1.0]), numbers("t", [1.0, 2.0])]);
         let error = Kinds::infer(&same, &[0, 1], &[("t", Kind::Target)], &ReadOptions::default()).unwrap_err();
         assert!(matches!(error, DataError::Table(TableError::NothingToLearnFrom { .. })));

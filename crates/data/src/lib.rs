@@ -23,6 +23,7 @@ mod source;
 mod target;
 mod threads;
 mod time;
+mod utf16;
 
 pub use dataset::{Dataset, ImageSize, Target};
 pub use encoder::{Encoded, Encoder, Encoding, LevelOptions, Levels, Scale};

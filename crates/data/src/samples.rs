@@ -125,7 +125,8 @@ impl SampleOptions {
     ///
     /// # Errors
     ///
-    /// If a file cannot be read, if a column that is named is not there, or if the target is the same in every row.
+    /// If a file cannot be read, if a column that is named is not there, or if the target is the same in every row, or a
+    /// class for each.
     pub fn table<P: AsRef<Path>>(&self, paths: &[P]) -> Result<TargetTable, DataError> {
         let mut read = self.read.clone();
         target::ask(&mut read, &self.target, self.task);
@@ -136,7 +137,14 @@ impl SampleOptions {
         if frame.columns().len() == 1 {
             return Err(TableError::NoFeatures { file: file(), target: self.target.clone() }.into());
         }
+        check_rows(&frame, frame.rows())?;
         let target = target::read(&frame, &self.target, self.task)?;
+        if let Target::Classes { names, labels } = &target
+            && names.len() == labels.len()
+        {
+            let (column, rows) = (self.target.clone(), labels.len());
+            return Err(TableError::NoClassTwice { file: file(), column, rows }.into());
+        }
         if let Some(text) = target.only_value() {
             return Err(TableError::ConstantTarget { file: file(), column: self.target.clone(), text }.into());
         }
@@ -208,6 +216,7 @@ impl TargetTable {
         let validation = options.validation.unwrap_or_else(|| usual_validation(kept.len()));
         let (learned, _) = split.hold_out(kept.len(), of_kept.labels(), validation, options.seed);
         let learned: Vec<u32> = learned.into_iter().map(|position| kept[position as usize]).collect();
+        check_rows(frame, learned.len())?;
         let kinds = Kinds::infer(frame, &learned, &options.roles(), &self.read)?;
         let encoder = Encoder::fit(frame, &learned, &kinds, &options.levels)?;
         let dataset = |rows: &[u32]| encoder.dataset(frame, rows, Some(target.select(rows)), &self.source);
@@ -280,6 +289,14 @@ impl Encoder {
             image: None,
             source: source.to_string(),
         }
+    }
+}
+
+/// Refuses to learn from less than two rows, in which nothing differs.
+pub(crate) fn check_rows(frame: &Frame, left: usize) -> Result<(), DataError> {
+    match left {
+        0 | 1 => Err(TableError::TooFewRows { file: frame.place(0).file, left, rows: frame.rows() }.into()),
+        _ => Ok(()),
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use flate2::read::MultiGzDecoder;
 
-use crate::DataError;
+use crate::{DataError, utf16::Utf16};
 
 /// Every gzip file begins with these.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -70,6 +70,12 @@ impl Source {
             Packing::Zstd => Box::new(zstd::Decoder::new(whole).map_err(failed)?),
         };
         Ok(Source { bytes, packing, length })
+    }
+
+    /// Reads what comes as UTF-16, which becomes UTF-8.
+    pub(crate) fn decode_utf16(&mut self, big_endian: bool) {
+        let rest = std::mem::replace(&mut self.bytes, Box::new(io::empty()));
+        self.bytes = Box::new(Utf16::new(rest, big_endian));
     }
 
     /// The first bytes after unpacking, at most `count`; reading goes on before them.

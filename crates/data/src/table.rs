@@ -139,16 +139,17 @@ pub fn plain_features(frame: &Frame, columns: &[String], rows: &[u32]) -> Result
 
 /// A number that has to be there, as an `f32`.
 pub(crate) fn single(number: f64, frame: &Frame, row: usize, name: &str) -> Result<f32, DataError> {
-    let (place, column) = (|| frame.place(row), || name.to_string());
     if number.is_nan() {
-        return Err(TableError::EmptyCell { place: place(), column: column() }.into());
+        return Err(TableError::EmptyCell { place: frame.place(row), column: name.to_string() }.into());
     }
     let single = number as f32;
-    if single.is_infinite() {
-        let text = format!("{number:e}");
-        return Err(TableError::Overflow { place: place(), column: column(), text }.into());
-    }
-    Ok(single)
+    if single.is_infinite() { Err(overflow(number, frame, row, name)) } else { Ok(single) }
+}
+
+/// The error for a number that has no `f32`.
+pub(crate) fn overflow(number: f64, frame: &Frame, row: usize, name: &str) -> DataError {
+    let text = format!("{number:e}");
+    TableError::Overflow { place: frame.place(row), column: name.to_string(), text }.into()
 }
 
 impl crate::Column {

@@ -75,7 +75,8 @@ fn headers() {
         "carriage return"
     );
     assert_error!(case.features(b"a,\xff\n1,2\n"), path, DataError::Table(TableError::NotUtf8 { .. }), "UTF-8");
-    assert_error!(case.features(b"\xff\xfea\0,\0b\0\n\0"), path, DataError::Table(TableError::NotUtf8 { .. }), "UTF-8");
+    let unmarked = case.features(b"a\0,\0b\0\n\0");
+    assert_error!(unmarked, path, DataError::Table(TableError::NotText { .. }), "line 1", "byte 0", "save it as UTF-8");
     assert_error!(case.features("a,\"b\n1,2\n"), path, DataError::Table(TableError::UnclosedQuote { .. }), "quote");
 }
 

@@ -171,7 +171,7 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// If a column is not there, or is of another kind than in training.
+    /// If a column is not there, is of another kind than in training, or has a number that has no `f32`.
     pub fn over<'a>(&'a self, frame: &'a Frame) -> Result<Encoding<'a>, DataError> {
         let lookups = self.columns.iter().map(|column| column.lookup(frame)).collect::<Result<Vec<_>, _>>()?;
         Ok(Encoding { encoder: self, lookups })
@@ -335,7 +335,11 @@ impl Coded {
         let column = frame.column(&self.name)?;
         let expected = match (&self.code, &column.cells) {
             (Code::Number { .. }, Cells::Numbers(values)) | (Code::Time { .. }, Cells::Times(values)) => {
-                return Ok(Lookup::Values(values));
+                // What is out of range breaks the scale of all the others.
+                return match values.iter().position(|value| value.abs() > f64::from(f32::MAX)) {
+                    Some(row) => Err(crate::table::overflow(values[row], frame, row, &self.name)),
+                    None => Ok(Lookup::Values(values)),
+                };
             }
             (Code::Category(levels), Cells::Texts(texts)) => return Ok(Lookup::Texts(texts, levels.slots(texts))),
             (Code::Boolean { yes, no, .. }, Cells::Texts(texts)) => {

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use thiserror::Error;
 
-use super::text::{and_more, shown, shown_list, suggestion};
+use super::text::{and_more, in_column, shown, shown_list, suggestion};
 use crate::MAX_CLASSES;
 
 /// A row of a file, shown as `houses.csv, line 3`.
@@ -74,7 +74,7 @@ pub enum TableError {
         second: usize,
     },
     /// No column has the name asked for.
-    #[error("{} has no column {}{}; its columns are {}{}", file.display(), shown(column), suggestion(nearest.as_deref()), shown_list(columns), and_more(*more))]
+    #[error("{} has no column {}{}; its columns are {}{}", file.display(), shown(column), suggestion(nearest.as_deref()), shown_list(columns), and_more(*more, columns))]
     MissingColumn {
         /// The file.
         file: PathBuf,
@@ -113,11 +113,19 @@ pub enum TableError {
         /// Where it is.
         place: Place,
     },
+    /// A text holds a byte 0.
+    #[error("{place}: there is a byte 0, which no text has; check that it is a table, and save it as UTF-8")]
+    NotText {
+        /// Where it is.
+        place: Place,
+    },
     /// A field is not UTF-8.
-    #[error("{place}: the text is not UTF-8; save the file as UTF-8")]
+    #[error("{place}{}: the text is not UTF-8; save the file as UTF-8 (spreadsheets call it CSV UTF-8)", in_column(column.as_deref()))]
     NotUtf8 {
         /// Where it is.
         place: Place,
+        /// The name of the column, unless it is the name that is not UTF-8.
+        column: Option<String>,
     },
     /// A cell is blank.
     #[error("{place}, column {}: the cell is empty; fill it in, or remove the row", shown(column))]
@@ -129,7 +137,7 @@ pub enum TableError {
     },
     /// A cell that needs a number holds something else.
     #[error(
-        "{place}, column {}: {} is not a number; write it as one (such as 1234.5), or remove the column",
+        "{place}, column {}: {} is not a number; write it as one (such as 1234.5), or leave the cell empty",
         shown(column),
         shown(text)
     )]
@@ -193,6 +201,26 @@ pub enum TableError {
         /// The offending text.
         text: String,
     },
+    /// Each row has a class of its own.
+    #[error("each of the {rows} rows of {} has another class in the column {}; there is nothing to learn, so choose another target, or ask for regression if they are numbers", file.display(), shown(column))]
+    NoClassTwice {
+        /// The file.
+        file: PathBuf,
+        /// The name of the column.
+        column: String,
+        /// How many rows there are.
+        rows: usize,
+    },
+    /// Hardly a row is left to learn from.
+    #[error("{} leaves {left} of its {rows} rows to learn from, and at least 2 are needed; add rows, or hold fewer out to test and to validate on", file.display())]
+    TooFewRows {
+        /// The file.
+        file: PathBuf,
+        /// How many rows are left.
+        left: usize,
+        /// How many there are with a target.
+        rows: usize,
+    },
     /// The target is a class that the model does not have.
     #[error("{place}, column {}: the model knows no class {}{}; correct the cell, or train a model that has seen the class", shown(column), shown(text), suggestion(nearest.as_deref()))]
     UnknownClass {
@@ -215,6 +243,12 @@ pub enum TableError {
     },
 
     // Reading.
+    /// The file is the document of a spreadsheet program.
+    #[error("{} is a spreadsheet; save the sheet as CSV, and give that file", file.display())]
+    Spreadsheet {
+        /// The file.
+        file: PathBuf,
+    },
     /// The column is separated otherwise than the options say.
     #[error("{} has one column when separated by {given:?}, and several by {likely:?}; leave the delimiter out, or give {likely:?}", file.display())]
     WrongDelimiter {
@@ -408,8 +442,8 @@ pub enum TableError {
         /// The name of the column.
         column: String,
     },
-    /// A column has no value at all.
-    #[error("the column {} of {} has no value in any row to train on; fill it in, or leave it out with --drop {column}", shown(column), file.display())]
+    /// The target has no value at all.
+    #[error("the column {} of {} has no value in any row; fill it in, or choose another target", shown(column), file.display())]
     AllMissing {
         /// The file.
         file: PathBuf,
@@ -417,7 +451,7 @@ pub enum TableError {
         column: String,
     },
     /// No column is left to learn from.
-    #[error("{} has no column to learn from: each is the target, the same in every row, or different in every row; add a column, or keep one with --numeric or --categorical", file.display())]
+    #[error("{} has no column to learn from: each is the target, empty, the same in every row, or different in every row; add a column, or keep one with --numeric or --categorical", file.display())]
     NothingToLearnFrom {
         /// The file.
         file: PathBuf,

@@ -25,8 +25,17 @@ pub(super) fn shown_list(texts: &[String]) -> String {
     texts.iter().map(|text| shown(text)).collect::<Vec<_>>().join(", ")
 }
 
-pub(super) fn and_more(more: usize) -> String {
-    if more == 0 { String::new() } else { format!(" and {more} more") }
+/// What stands after a list of the columns that there are.
+pub(super) fn and_more(more: usize, columns: &[String]) -> String {
+    match (more, columns) {
+        (0, [_]) => " alone (cells are parted by a comma, a semicolon, a tab or a bar)".to_string(),
+        (0, _) => String::new(),
+        _ => format!(" and {more} more"),
+    }
+}
+
+pub(super) fn in_column(column: Option<&str>) -> String {
+    column.map_or(String::new(), |column| format!(", column {}", shown(column)))
 }
 
 pub(super) fn suggestion(nearest: Option<&str>) -> String {

@@ -24,8 +24,13 @@ pub(crate) struct Blocks {
 }
 
 impl Blocks {
-    /// Reads the first block, without a byte order mark.
-    pub(crate) fn open(file: &Path, source: Source) -> Result<Self, DataError> {
+    /// Reads the first block, without a byte order mark, which says whether the text is UTF-16.
+    pub(crate) fn open(file: &Path, mut source: Source) -> Result<Self, DataError> {
+        match source.peek(file, 2)?.as_slice() {
+            [0xff, 0xfe] => source.decode_utf16(false),
+            [0xfe, 0xff] => source.decode_utf16(true),
+            _ => {}
+        }
         let mut blocks = Blocks { source, buffer: Vec::new(), ended: false };
         blocks.fill(file, BLOCK)?;
         if blocks.buffer.starts_with(BYTE_ORDER_MARK) {

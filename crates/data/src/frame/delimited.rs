@@ -1,9 +1,11 @@
 //! Tables as delimited text.
 //!
-//! It is UTF-8, with or without a byte order mark, with either kind of line end. White space around a cell does not
-//! count, and blank lines are passed over.
+//! It is UTF-8, with or without a byte order mark, or UTF-16 with one, with either kind of line end. White space around
+//! a cell does not count, and blank lines are passed over.
 
 use std::{path::Path, sync::Arc, thread};
+
+use memchr::{memchr, memchr_iter};
 
 use super::{
     Frame, ReadOptions, Written,
@@ -12,7 +14,7 @@ use super::{
     record::{BadCell, Builder, Columns, Fault},
     scan::{Dialect, Scan, cuts},
 };
-use crate::{DataError, TableError, source::Source};
+use crate::{DataError, Place, Position, TableError, source::Source};
 
 /// The bytes of text for which a thread is worth its start.
 const THREAD_BYTES: usize = 256 << 10;
@@ -71,6 +73,7 @@ impl Delimited {
                 }
                 return Err(unended(&self.blocks, self.columns.place(self.line)));
             };
+            refuse_nul(&self.file, &bytes[..end], self.line)?;
             if self.columns.has_unsettled() {
                 let count = self.columns.names.len();
                 self.columns.settle(&survey(&bytes[..end], self.dialect, self.columns.point, count, self.line))?;
@@ -138,8 +141,15 @@ impl Piece {
     }
 }
 
+/// Refuses bytes that no text has; the first of `bytes` is on `line`.
+pub(super) fn refuse_nul(file: &Path, bytes: &[u8], line: u64) -> Result<(), DataError> {
+    let Some(at) = memchr(0, bytes) else { return Ok(()) };
+    let line = line + memchr_iter(b'\n', &bytes[..at]).count() as u64;
+    Err(TableError::NotText { place: Place { file: file.to_path_buf(), position: Position::Line(line) } }.into())
+}
+
 /// The error for a text of which not one row is whole.
-pub(super) fn unended(blocks: &Blocks, place: crate::Place) -> DataError {
+pub(super) fn unended(blocks: &Blocks, place: Place) -> DataError {
     if blocks.is_full() {
         TableError::RowTooLong { place, limit: MAX_ROW }.into()
     } else {

@@ -6,7 +6,7 @@ use super::{
     ReadOptions,
     blocks::Blocks,
     cells::{Value, value},
-    delimited::unended,
+    delimited::{refuse_nul, unended},
     record::{Columns, Tally, check_count},
     scan::{Dialect, Scan, guess_delimiter},
 };
@@ -37,6 +37,8 @@ struct FirstRow {
 impl Layout {
     pub(super) fn find(file: &Arc<Path>, blocks: &mut Blocks, options: &ReadOptions) -> Result<Self, DataError> {
         let quote = options.quote.unwrap_or(b'"');
+        // What is no text would be found wrong for another reason below.
+        refuse_nul(file, blocks.bytes(), 1)?;
         let guess = guess_delimiter(blocks.bytes(), quote);
         let dialect = Dialect { delimiter: options.delimiter.unwrap_or(guess), quote };
         let first = FirstRow::read(file, blocks, dialect)?;
@@ -52,8 +54,8 @@ impl Layout {
 
         let rest = &blocks.bytes()[first.end..];
         let below = first.line + first.lines;
-        let comma = dialect.delimiter != b',' && has_decimal_commas(rest, dialect);
-        let point = if options.decimal_comma.unwrap_or(comma) { b',' } else { b'.' };
+        let comma = options.decimal_comma.unwrap_or_else(|| has_decimal_commas(rest, dialect));
+        let point = if comma { b',' } else { b'.' };
         let mut tallies = survey(rest, dialect, point, first.cells.len(), below);
         let has_header = options.header.unwrap_or_else(|| is_header(&first.cells, &tallies, point));
         let (header_bytes, header_lines) = if has_header { (first.end, below - 1) } else { (0, 0) };
@@ -93,7 +95,7 @@ impl FirstRow {
                 let text = field.text(dialect.quote);
                 let Ok(text) = str::from_utf8(&text) else {
                     let place = Place { file: file.to_path_buf(), position: Position::Line(line + lines) };
-                    return Err(TableError::NotUtf8 { place }.into());
+                    return Err(TableError::NotUtf8 { place, column: None }.into());
                 };
                 cells.push(text.to_string());
                 below.push(lines);
@@ -164,7 +166,7 @@ pub(super) fn survey(bytes: &[u8], dialect: Dialect, point: u8, count: usize, mu
     }
 }
 
-/// Whether cells look like `1,5`, and none like `1.5`.
+/// Whether cells look like `1,5`, and none like `1.5`. Between commas, one with three digits after it may part thousands.
 fn has_decimal_commas(bytes: &[u8], dialect: Dialect) -> bool {
     const CELLS: usize = 100_000;
     let mut scan = Scan::new(bytes, dialect);
@@ -176,7 +178,9 @@ fn has_decimal_commas(bytes: &[u8], dialect: Dialect) -> bool {
         if text.contains(&b'.') && number(b'.') {
             return false;
         }
-        commas |= text.contains(&b',') && number(b',');
+        let after = text.iter().rev().position(|&byte| byte == b',');
+        let may_group = dialect.delimiter == b',' && after == Some(3);
+        commas |= after.is_some() && !may_group && number(b',');
     }
     commas
 }

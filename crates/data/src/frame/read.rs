@@ -161,6 +161,9 @@ pub fn read_frame<P: AsRef<Path>>(paths: &[P], options: &ReadOptions) -> Result<
 fn open(path: &Path, options: &ReadOptions) -> Result<Batches, DataError> {
     let file: Arc<Path> = path.into();
     let mut source = Source::open(path)?;
+    if is_spreadsheet(path) {
+        return Err(TableError::Spreadsheet { file: path.into() }.into());
+    }
     let start = source.peek(path, 8)?;
     match options.format.unwrap_or_else(|| format(path, &start)) {
         Format::Delimited => {
@@ -182,6 +185,12 @@ fn open(path: &Path, options: &ReadOptions) -> Result<Batches, DataError> {
         #[cfg(not(feature = "parquet"))]
         Format::Arrow => Err(TableError::NotBuilt { file: path.into(), format: "Arrow" }.into()),
     }
+}
+
+/// Whether the name is that of a document with sheets, which are packed XML.
+fn is_spreadsheet(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    ["xlsx", "xlsm", "xls", "ods"].iter().any(|sheet| ending.eq_ignore_ascii_case(sheet))
 }
 
 /// The format of a file, from its first bytes where they tell, and from its name otherwise.

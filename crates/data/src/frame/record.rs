@@ -127,7 +127,7 @@ impl Columns {
         let (numeric, column) = (self.numeric[column], self.names[column].clone());
         let text = String::from_utf8_lossy(&text).into_owned();
         DataError::from(match fault {
-            Fault::NotUtf8 => TableError::NotUtf8 { place },
+            Fault::NotUtf8 => TableError::NotUtf8 { place, column: Some(column) },
             Fault::Infinite => TableError::NotFinite { place, column, text },
             Fault::NotATime => TableError::NotATime { place, column, text },
             Fault::NotANumber if numeric => TableError::NotANumber { place, column, text },

@@ -11,7 +11,9 @@ use std::path::Path;
 
 pub use file::{Fingerprint, Stored};
 
-use crate::{DataError, Dataset, Encoder, Kinds, SampleOptions, Target, read_chunks, target, weights};
+use crate::{
+    DataError, Dataset, Encoder, Kinds, SampleOptions, Target, read_chunks, samples::check_rows, target, weights,
+};
 use file::{Writer, row_bytes};
 use survey::{Part, Survey};
 
@@ -60,6 +62,7 @@ impl SampleOptions {
         folder: &Path,
     ) -> Result<StoredSamples, DataError> {
         let survey = Survey::take(self, paths, memory / SAMPLE_SHARE)?;
+        check_rows(&survey.sample, survey.sample.rows())?;
         let all: Vec<u32> = (0..survey.sample.rows() as u32).collect();
         let roles = self.roles();
         let kinds = Kinds::infer(&survey.sample, &all, &roles, &survey.read)?;
