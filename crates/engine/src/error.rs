@@ -76,6 +76,46 @@ pub enum ShapeFault {
         /// The shape asked for, as written.
         wanted: Vec<usize>,
     },
+    /// A kernel that is larger than the plane with its padding, or has no cells.
+    Kernel {
+        /// The axis of the plane.
+        axis: usize,
+        /// Cells of the kernel along it.
+        kernel: usize,
+        /// Cells of the plane from one of them to the next.
+        dilation: usize,
+        /// Size of the plane.
+        size: usize,
+        /// Padding on either side.
+        padding: usize,
+    },
+    /// A setting of a convolution or of pooling outside its range.
+    Setting {
+        /// Which.
+        setting: &'static str,
+        /// The least it may be.
+        least: usize,
+        /// The most.
+        most: usize,
+    },
+    /// Groups that do not divide the channels.
+    Groups {
+        /// How many groups.
+        groups: usize,
+        /// Channels of the input.
+        channels: usize,
+        /// Channels of the result.
+        outputs: usize,
+    },
+    /// One size that follows from the others and is not what it must be.
+    Fit {
+        /// Which size.
+        what: &'static str,
+        /// What would fit.
+        wanted: usize,
+        /// What it is.
+        found: usize,
+    },
     /// The shapes are well formed but the operation does not take them together.
     Different,
 }
@@ -101,6 +141,20 @@ impl fmt::Display for ShapeFault {
             Self::TooLarge { wanted } => {
                 write!(f, "{wanted:?} is beyond the limits: 6 axes and 4,294,967,295 elements")
             }
+            Self::Kernel { kernel: 0, axis, .. } => write!(f, "the kernel has no cells along axis {axis}"),
+            Self::Kernel { axis, kernel, dilation, size, padding } => {
+                write!(
+                    f,
+                    "a kernel of {kernel} with dilation {dilation} does not fit axis {axis}, whose size is {size}"
+                )?;
+                write!(f, " with padding {padding} on either side: take a smaller kernel or more padding")
+            }
+            Self::Setting { setting, least, most } => write!(f, "{setting} must be from {least} to {most}"),
+            Self::Groups { groups, channels, outputs } => write!(
+                f,
+                "{groups} groups must divide the {channels} channels of the input and the {outputs} of the result"
+            ),
+            Self::Fit { what, wanted, found } => write!(f, "the {what} must be {wanted}, not {found}"),
             Self::Different => f.write_str("the shapes must be equal"),
         }
     }

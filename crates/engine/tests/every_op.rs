@@ -26,7 +26,8 @@ fn the_list_is_complete() {
     let names: Vec<_> = specimens(&mut dice).iter().map(|s| s.op.name()).collect();
     let expected = "neg exp log sqrt abs sin cos tan tanh sigmoid softplus relu erf sign step add sub mul div pow min \
                     max eq matmul sum max_over log_sum_exp broadcast reshape transpose slice pad concat take \
-                    scatter_add pick place";
+                    scatter_add pick place conv2d conv_transpose2d conv2d_by_weights max_pool2d \
+                    max_pool2d_pick max_pool2d_spread";
     for name in expected.split_whitespace() {
         assert!(names.contains(&name), "{name} is not checked");
     }

@@ -8,6 +8,7 @@
 //! FMA, NEON, or plain code), chosen when the program runs.
 
 mod block;
+pub mod conv;
 pub mod gemm;
 pub mod map;
 mod math;

@@ -5,18 +5,22 @@
 //! must cover all operations (the gradient checks, the list in the documentation) loops over [`specimens`].
 
 pub mod arith;
+pub mod conv;
 pub mod elementwise;
 pub mod index;
 pub mod layout;
 pub mod leaf;
 pub mod matmul;
+pub mod pool;
 pub mod reduce;
 
+pub use conv::Conv;
 pub use elementwise::{Binary, Unary};
 pub use index::Index;
 pub use layout::Layout;
 pub use leaf::{Leaf, Role};
 pub use matmul::Matmul;
+pub use pool::MaxPool;
 pub use reduce::Reduce;
 
 use crate::error::ShapeFault;
@@ -131,6 +135,10 @@ pub enum Op {
     Layout(Layout),
     /// Elements picked or placed by index.
     Index(Index),
+    /// A kernel that moves over planes.
+    Conv(Conv),
+    /// The largest under a window that moves over planes.
+    MaxPool(MaxPool),
 }
 
 macro_rules! each_family {
@@ -143,6 +151,8 @@ macro_rules! each_family {
             Op::Reduce($rule) => $answer,
             Op::Layout($rule) => $answer,
             Op::Index($rule) => $answer,
+            Op::Conv($rule) => $answer,
+            Op::MaxPool($rule) => $answer,
         }
     };
 }
@@ -198,10 +208,18 @@ pub struct Specimen {
 
 /// Every operation of the engine on shapes drawn by `dice`, a source of numbers below its argument.
 pub fn specimens(dice: &mut dyn FnMut(usize) -> usize) -> Vec<Specimen> {
-    [elementwise::specimens, matmul::specimens, reduce::specimens, layout::specimens, index::specimens]
-        .iter()
-        .flat_map(|family| family(dice))
-        .collect()
+    [
+        elementwise::specimens,
+        matmul::specimens,
+        reduce::specimens,
+        layout::specimens,
+        index::specimens,
+        conv::specimens,
+        pool::specimens,
+    ]
+    .iter()
+    .flat_map(|family| family(dice))
+    .collect()
 }
 
 /// A random shape with `rank` axes of 1 to 4.
