@@ -1,6 +1,7 @@
 //! A training step allocates nothing after the first of its batch size.
 
 use chainrule::data::{Dataset, Matrix, Target, Values};
+use chainrule::engine::{Convolution, Graph, Plan, Session};
 use chainrule::{Activation, Mlp, Tally, Trainer, with_threads};
 use chainrule_kernels::team::for_each;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -70,6 +71,21 @@ fn allocations(optimizer: &str, dropout: f64, batch: usize, hidden: usize, clip:
     ALLOCATIONS.load(Ordering::SeqCst) - before
 }
 
+/// How many allocations a convolution, a pool and their gradients make after a first run.
+fn convolution() -> usize {
+    let graph = Graph::new();
+    let (x, w) = (graph.input("x", &[2, 16, 70, 61]), graph.input("w", &[24, 16, 3, 3]));
+    let y = x.conv2d(w, Convolution { padding: [1, 1], ..Convolution::default() });
+    let z = y.max_pool2d([3, 3], [2, 2], [1, 1]).avg_pool2d([2, 2], [2, 2], [0, 0]).square().sum_all();
+    let slopes = graph.gradients(z, &[x, w]).unwrap();
+    let mut session = Session::<f32>::new(Plan::new(&graph, &[z, slopes[0], slopes[1]]).unwrap()).unwrap();
+    let (xs, ws) = (vec![0.5; x.shape().len()], vec![0.25; w.shape().len()]);
+    session.run(&[], &[&xs, &ws]).unwrap();
+    let before = ALLOCATIONS.load(Ordering::SeqCst);
+    session.run(&[], &[&xs, &ws]).unwrap();
+    ALLOCATIONS.load(Ordering::SeqCst) - before
+}
+
 /// Marks this thread and a helper as threads that train.
 fn mark_threads() {
     let marked = [AtomicBool::new(false), AtomicBool::new(false)];
@@ -96,5 +112,6 @@ fn a_step_allocates_nothing() {
         }
         // Large enough for the products to be shared between threads.
         assert_eq!(allocations("adam", 0.0, 256, 512, None, false), 0);
+        assert_eq!(convolution(), 0);
     });
 }

@@ -19,6 +19,7 @@ pub use adjoint::{Sweep, Visit};
 pub use error::{EngineError, Operand, ShapeFault};
 pub use expr::Expr;
 pub use graph::{Graph, Node, NodeId, Nodes};
+pub use ops::Convolution;
 pub use ops::arith::Arith;
 pub use paths::{Path, PathCount};
 pub use plan::Plan;

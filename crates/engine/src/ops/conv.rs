@@ -20,6 +20,38 @@ pub struct Steps {
     pub dilation: [u16; 2],
 }
 
+/// How a convolution moves, as it is asked for. Pairs are height, width.
+///
+/// ```
+/// # use chainrule_engine::Convolution;
+/// let halved = Convolution { stride: [2, 2], padding: [1, 1], ..Convolution::default() };
+/// assert_eq!((halved.dilation, halved.groups), ([1, 1], 1));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Convolution {
+    /// Cells from one position of the kernel to the next, from 1.
+    pub stride: [usize; 2],
+    /// Cells of zeros on either side.
+    pub padding: [usize; 2],
+    /// Cells of the plane from one cell of the kernel to the next, from 1.
+    pub dilation: [usize; 2],
+    /// Into how many parts the channels fall; as many as there are channels is a depthwise convolution.
+    pub groups: usize,
+}
+
+impl Default for Convolution {
+    fn default() -> Self {
+        Self { stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 }
+    }
+}
+
+impl Convolution {
+    pub(crate) fn op(self, factor: Factor) -> Op {
+        let steps = Steps::new(self.stride, self.padding, self.dilation);
+        Op::Conv(Conv { steps, groups: self.groups.min(u32::MAX as usize) as u32, factor })
+    }
+}
+
 /// What is computed from the two factors that are given.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Factor {
@@ -43,6 +75,12 @@ pub struct Conv {
 }
 
 impl Steps {
+    /// A number that is too large becomes the largest, which [`Steps::window`] refuses.
+    pub(crate) fn new(stride: [usize; 2], padding: [usize; 2], dilation: [usize; 2]) -> Self {
+        let [stride, padding, dilation] = [stride, padding, dilation].map(|pair| pair.map(limited));
+        Self { stride, padding, dilation }
+    }
+
     /// The movement over planes of this size, unless the kernel does not fit.
     pub(super) fn window(self, input: [usize; 2], kernel: [usize; 2]) -> Result<kernel::Window, ShapeFault> {
         let mut output = [0; 2];
@@ -64,6 +102,10 @@ impl Steps {
         let [stride, padding, dilation] = [self.stride, self.padding, self.dilation].map(|pair| pair.map(usize::from));
         Ok(kernel::Window { input, kernel, output, stride, padding, dilation })
     }
+}
+
+pub(crate) fn limited(n: usize) -> u16 {
+    n.min(u16::MAX.into()) as u16
 }
 
 fn plane(shape: Shape) -> [usize; 2] {
@@ -221,8 +263,7 @@ pub(super) fn small_steps(dice: &mut dyn FnMut(usize) -> usize) -> (Steps, [usiz
         let span = (kernel[axis] - 1) * dilation[axis] + 1;
         span.saturating_sub(2 * padding[axis]).max(1) + spare[axis]
     });
-    let [stride, padding, dilation] = [stride, padding, dilation].map(|pair| pair.map(|n| n as u16));
-    (Steps { stride, padding, dilation }, input, kernel)
+    (Steps::new(stride, padding, dilation), input, kernel)
 }
 
 pub(super) fn specimens(dice: &mut dyn FnMut(usize) -> usize) -> Vec<Specimen> {

@@ -14,7 +14,7 @@ pub mod matmul;
 pub mod pool;
 pub mod reduce;
 
-pub use conv::Conv;
+pub use conv::{Conv, Convolution};
 pub use elementwise::{Binary, Unary};
 pub use index::Index;
 pub use layout::Layout;

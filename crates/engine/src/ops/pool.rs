@@ -39,6 +39,9 @@ impl MaxPool {
         }
         let window = self.steps.window([x.size(2), x.size(3)], self.window.map(usize::from))?;
         for axis in 0..2 {
+            if self.window[axis] == u16::MAX {
+                return Err(ShapeFault::Setting { setting: "window", least: 1, most: usize::from(u16::MAX - 1) });
+            }
             // A window in the padding alone would have no largest.
             let (padding, cells) = (window.padding[axis], window.kernel[axis]);
             if padding >= cells {
