@@ -143,6 +143,7 @@ fn read(args: &TrainArgs) -> Result<Input> {
         ("--group", args.group.is_some()),
         ("--time", args.time.is_some()),
         ("--memory", args.memory.is_some()),
+        ("--format, --delimiter, --quote, --header or --decimal", args.form.is_given()),
     ];
     if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
         let folder = args.data.display();
@@ -237,6 +238,7 @@ pub(crate) fn table_options(args: &TrainArgs) -> Result<SampleOptions> {
             (None, None) => SplitBy::Rows,
         },
         read: ReadOptions {
+            form: args.form.form(),
             categorical: args.categorical.clone(),
             numeric: args.numeric.clone(),
             drop: args.drop.clone(),

@@ -202,3 +202,29 @@ fn the_folder_of_a_run_has_its_curves_and_the_model() {
     again.stderr(contains("runs/1, has 7 files in it already: give one that is new or empty"));
     chainrule(&folder, &["--run", "loans.csv"]).assert().failure().stderr(contains("loans.csv, cannot be written to"));
 }
+
+#[test]
+fn how_a_table_is_written_can_be_said() {
+    let folder = TempDir::new().unwrap();
+    // Seen from the file alone, the header would be missed and the marks be a part of the texts.
+    let row = |i: usize| format!("{},5|{}|'{}'\n", i * 7 % 50, i * 3 % 50, if i * 7 % 50 > 25 { "a|b" } else { "c" });
+    std::fs::write(folder.path().join("marks.txt"), (0..80).map(row).collect::<String>()).unwrap();
+    let form = ["--delimiter", "|", "--quote", "'", "--header", "no", "--decimal", "comma", "--format", "csv"];
+    let run = |command: &[&str]| {
+        let mut run = Command::cargo_bin("chainrule").unwrap();
+        run.current_dir(folder.path()).args(command).args(form).assert()
+    };
+    run(&["train", "marks.txt", "--target", "column 3", "--epochs", "40"])
+        .success()
+        .stdout(contains("column 1  number                0.5 to 49.5").and(contains("2 different: a|b, c")));
+    run(&["evaluate", "model.safetensors", "marks.txt"]).success().stdout(contains("80 samples"));
+    run(&["predict", "model.safetensors", "marks.txt"]).success().stdout(contains("p_a|b"));
+    run(&["explain", "model.safetensors", "marks.txt", "--row", "1"]).success();
+    for (option, value, says) in [
+        ("--delimiter", "||", "one ASCII character, or tab"),
+        ("--format", "xls", "none of csv, jsonl, npy, npz, parquet, arrow"),
+        ("--header", "maybe", "possible values: yes, no"),
+    ] {
+        chainrule(&folder, &[option, value]).assert().code(2).stderr(contains(says));
+    }
+}

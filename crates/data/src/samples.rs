@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::{
-    Cells, ClassWeights, DataError, Dataset, Encoder, Frame, Kind, Kinds, LevelOptions, Matrix, ReadOptions, Split,
-    TableError, Target, Task, read_frame, table::mixed_target, target, weights,
+    Cells, ClassWeights, DataError, Dataset, Encoder, Form, Frame, Kind, Kinds, LevelOptions, Matrix, ReadOptions,
+    Split, TableError, Target, Task, read_frame, table::mixed_target, target, weights,
 };
 
 /// How a table becomes samples.
@@ -253,10 +253,11 @@ impl TargetTable {
 /// If a file cannot be read, lacks a column, or has another kind of values in one.
 pub fn read_known<P: AsRef<Path>>(
     paths: &[P],
+    form: &Form,
     encoder: &Encoder,
     target: Option<(&str, Option<&[String]>)>,
 ) -> Result<KnownSamples, DataError> {
-    let mut read = encoder.read_options();
+    let mut read = ReadOptions { form: form.clone(), ..encoder.read_options() };
     target::ask_known(&mut read, target);
     let frame = read_frame(paths, &read)?;
     let target = target::read_if_there(&frame, target)?;

@@ -4,7 +4,7 @@ mod common;
 
 use std::{fs, io::Write as _};
 
-use chainrule_data::{Cells, DataError, Frame, Position, ReadOptions, TableError, read_chunks, read_frame};
+use chainrule_data::{Cells, DataError, Form, Frame, Position, ReadOptions, TableError, read_chunks, read_frame};
 use common::{gzip, write};
 use proptest::prelude::*;
 use tempfile::tempdir;
@@ -12,6 +12,10 @@ use tempfile::tempdir;
 fn read_with(name: &str, content: &[u8], options: &ReadOptions) -> Result<Frame, DataError> {
     let dir = tempdir().unwrap();
     read_frame(&[write(dir.path(), name, content)], options)
+}
+
+fn form(form: Form) -> ReadOptions {
+    ReadOptions { form, ..ReadOptions::default() }
 }
 
 fn read(text: &str) -> Frame {
@@ -74,10 +78,10 @@ fn sees_how_a_text_is_written() {
 #[test]
 fn takes_orders() {
     let text = "1;2\n3,5;4\n";
-    let options = ReadOptions { header: Some(true), ..ReadOptions::default() };
+    let options = form(Form { header: Some(true), ..Form::default() });
     let frame = read_with("a.csv", text.as_bytes(), &options).unwrap();
     assert_eq!((names(&frame), numbers(&frame, "1")), (vec!["1", "2"], &[3.5][..]));
-    let options = ReadOptions { decimal_comma: Some(false), header: Some(true), ..ReadOptions::default() };
+    let options = form(Form { decimal_comma: Some(false), header: Some(true), ..Form::default() });
     let frame = read_with("a.csv", text.as_bytes(), &options).unwrap();
     assert_eq!(texts(&frame, "1"), [Some("3,5")]);
 
@@ -91,9 +95,9 @@ fn takes_orders() {
     assert!(error(text, &options).contains("has no column \"bb\""));
     let options = ReadOptions { numeric: strings(&["b"]), ..Default::default() };
     assert!(error(text, &options).contains("line 2, column \"b\": \"x\" is not a number"));
-    let options = ReadOptions { delimiter: Some(b';'), ..Default::default() };
+    let options = form(Form { delimiter: Some(b';'), ..Form::default() });
     assert!(error(text, &options).contains("one column when separated by ';', and several by ','"));
-    let options = ReadOptions { delimiter: Some(b','), quote: Some(b'\''), ..Default::default() };
+    let options = form(Form { delimiter: Some(b','), quote: Some(b'\''), ..Form::default() });
     assert_eq!(texts(&read_with("a.csv", b"a,b\n'x,y',1\n", &options).unwrap(), "a"), [Some("x,y")]);
 }
 
@@ -297,9 +301,8 @@ proptest! {
     #[test]
     fn texts_are_those_of_the_csv_crate(content in "([ab,\"\n é]|\"\"|\r\n|\",|,\"){0,60}") {
         let text = format!("p,q\n{content}\n");
-        let options = ReadOptions {
-            delimiter: Some(b','), header: Some(true), categorical: strings(&["p", "q"]), ..Default::default()
-        };
+        let form = Form { delimiter: Some(b','), header: Some(true), ..Form::default() };
+        let options = ReadOptions { form, categorical: strings(&["p", "q"]), ..Default::default() };
         let found = read_with("a.csv", text.as_bytes(), &options);
         let mut reader = csv::ReaderBuilder::new().flexible(true).terminator(csv::Terminator::Any(b'\n'))
             .from_reader(text.as_bytes());

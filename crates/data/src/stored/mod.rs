@@ -12,7 +12,8 @@ use std::path::Path;
 pub use file::{Fingerprint, Stored};
 
 use crate::{
-    DataError, Dataset, Encoder, Kinds, SampleOptions, Target, read_chunks, samples::check_rows, target, weights,
+    DataError, Dataset, Encoder, Kinds, ReadOptions, SampleOptions, Target, read_chunks, samples::check_rows, target,
+    weights,
 };
 use file::{Writer, row_bytes};
 use survey::{Part, Survey};
@@ -91,7 +92,7 @@ impl SampleOptions {
             Target::Classes { names, .. } => Some((self.target.as_str(), Some(names.as_slice()))),
             Target::Values { .. } => Some((self.target.as_str(), None)),
         };
-        let mut read = encoder.read_options();
+        let mut read = ReadOptions { form: self.read.form.clone(), ..encoder.read_options() };
         target::ask_known(&mut read, known);
         read.numeric.extend(self.weight.clone());
         read.also.extend(self.weight.iter().chain(self.split.column()).cloned());
