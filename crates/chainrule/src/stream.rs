@@ -9,8 +9,8 @@ use chainrule_data::{
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// About how many features are in memory at a time.
-const FEATURES: usize = 4 << 20;
+/// About how many features and outputs are in memory at a time.
+const NUMBERS: usize = 4 << 20;
 
 /// Which columns of a table are copied to what is said of its rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub fn predict_table<P: AsRef<Path>, E: From<Error>>(
 ) -> Result<TableTotals, E> {
     let mut predictor = Predictor::new(model)?;
     let mut totals = Totals::new(model);
-    let at_a_time = (FEATURES / model.network.inputs.max(1)).max(1);
+    let at_a_time = (NUMBERS / (model.network.inputs + model.network.outputs())).max(1);
     for frame in
         read_chunks(paths, &ReadOptions { form: form.clone(), ..read_options(model, keep)? }).map_err(Error::from)?
     {
