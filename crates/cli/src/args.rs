@@ -1,7 +1,7 @@
 //! The command line: one block an option, with its help.
 
 use chainrule::data::{ClassWeights, Form, Format, LEAST_MEMORY};
-use chainrule::{Activation, Budget, Every, Init, Loss, Optimizer, ScalingChoice, Schedule, Sizes};
+use chainrule::{Activation, Budget, Every, Init, Loss, Optimizer, ScalingChoice, Schedule, Sizes, TargetScale};
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -170,6 +170,10 @@ pub(crate) struct TrainArgs {
     /// Whether the target is a class or a value [default: from the data]
     #[arg(long, value_name = "TASK", value_parser = ["classify", "regress"])]
     pub(crate) task: Option<String>,
+    /// The scale that a value is learned on: plain, or log for values above 0 that spread over orders of magnitude
+    /// [default: log where that is nearer to rows that were not trained on]
+    #[arg(long, value_name = "SCALE")]
+    pub(crate) target_scale: Option<TargetScale>,
     /// Sizes from the inputs to the outputs, as in 784-128-10
     #[arg(long, value_name = "SIZES", conflicts_with = "hidden")]
     pub(crate) model: Option<Sizes>,

@@ -13,7 +13,7 @@ use chainrule::data::{
 };
 use chainrule::{
     Baselines, Checkpoints, Control, Ending, EpochReport, Error, Evaluation, Model, Observer, Outcome, Residuals,
-    Setup, StepReport, Summary,
+    Setup, StepReport, Summary, TargetScale, Task, choose_target_scale, with_threads,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     let rows = input.stored.as_ref().map(|stored| stored.train.rows() + stored.validation.len());
     let Input { train, stored, test, encoder, notes } = input;
     let interrupted = listen_for_interrupt()?;
-    let setup = Setup { encoder, ..setup(args) };
+    let setup = with_target_scale(args, Setup { encoder, ..setup(args) }, &train)?;
     let setup = match args.tune {
         Some(budget) => crate::tune::run(args, budget, &setup, &train, &interrupted)?,
         None => setup,
@@ -83,6 +83,13 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     }
 }
 
+/// Settles the scale of the target, unless it is given.
+pub(crate) fn with_target_scale(args: &TrainArgs, setup: Setup, train: &Dataset) -> Result<Setup> {
+    let choose = || with_threads(args.threads.into(), || choose_target_scale(&setup, train));
+    let scale = setup.target_scale.map_or_else(choose, Ok)?;
+    Ok(Setup { target_scale: Some(scale), ..setup })
+}
+
 pub(crate) fn setup(args: &TrainArgs) -> Setup {
     Setup {
         sizes: args.model.clone().map(|sizes| sizes.0),
@@ -91,6 +98,7 @@ pub(crate) fn setup(args: &TrainArgs) -> Setup {
         output_activation: args.output_activation,
         loss: args.loss,
         encoder: None,
+        target_scale: args.target_scale,
         scaling: args.scaling,
         optimizer: args.optimizer,
         learning_rate: args.lr,
@@ -261,9 +269,10 @@ fn announce(
 ) -> Result<Value> {
     let summary = Summary::new(model)?;
     let r = &model.recipe;
+    let scale = if let Task::Value { scale, .. } = &model.task { Some(*scale) } else { None };
     let event = json!({
         "event": "start", "data": source, "network": model.network.to_string(),
-        "parameters": summary.parameters, "loss": model.loss, "recipe": r,
+        "parameters": summary.parameters, "loss": model.loss, "target_scale": scale, "recipe": r,
         "samples": {"train": train, "validation": validation, "test": test.map_or(0, Dataset::len)},
     });
     if args.json {
@@ -285,7 +294,11 @@ fn announce(
         model.network,
         model.network.layers[0].activation,
         count(summary.parameters),
-        model.loss
+        if scale == Some(TargetScale::Log) {
+            format!("{} of the logarithm of {}", model.loss, model.target)
+        } else {
+            model.loss.to_string()
+        }
     );
     let mut parts = vec![
         format!("{} {}", r.optimizer, number(r.learning_rate)),
