@@ -24,6 +24,8 @@ pub struct SampleOptions {
     pub read: ReadOptions,
     /// How many features a category may have.
     pub levels: LevelOptions,
+    /// Whether every value of the target must be above 0, since its logarithm is to be learned.
+    pub positive: bool,
     /// The share of rows to test on.
     pub test: f64,
     /// The share of the other rows that will be held out to choose the best epoch, [`usual_validation`] if not given:
@@ -104,6 +106,7 @@ impl SampleOptions {
             split: SplitBy::Rows,
             read: ReadOptions::default(),
             levels: LevelOptions::default(),
+            positive: false,
             test: 0.2,
             validation: None,
             seed: 0,
@@ -139,6 +142,9 @@ impl SampleOptions {
         }
         check_rows(&frame, frame.rows())?;
         let target = target::read(&frame, &self.target, self.task)?;
+        if self.positive {
+            target::check_positive(&frame, &target)?;
+        }
         if let Target::Classes { names, labels } = &target
             && names.len() == labels.len()
         {

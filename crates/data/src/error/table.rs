@@ -163,6 +163,20 @@ pub enum TableError {
         /// The offending text.
         text: String,
     },
+    /// A value is not above 0, though its logarithm is to be learned.
+    #[error(
+        "{place}, column {}: {} has no logarithm, since it is not above 0; give --target-scale plain, or correct the cell",
+        shown(column),
+        shown(text)
+    )]
+    NotPositive {
+        /// Where it is.
+        place: Place,
+        /// The name of the column.
+        column: String,
+        /// The offending number.
+        text: String,
+    },
     /// A number has no `f32`.
     #[error(
         "{place}, column {}: {} is beyond the range of 32-bit floats (about 3.4e38); use a larger unit for the column, or correct the cell",

@@ -108,6 +108,9 @@ impl SampleOptions {
             }
             let frame = if rows.len() == chunk.rows() { chunk } else { chunk.select(&rows) };
             let target = target::read_if_there(&frame, known)?.expect("the target was there in the first reading");
+            if self.positive {
+                target::check_positive(&frame, &target)?;
+            }
             let weights = self.weight.as_ref().map(|name| weights::column(&frame, name)).transpose()?;
             for (part, into) in
                 [(Part::Train, None), (Part::Validation, Some(&mut validation)), (Part::Test, Some(&mut test))]
