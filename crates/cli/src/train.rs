@@ -83,10 +83,13 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     }
 }
 
-/// Settles the scale of the target, unless it is given.
+/// Settles the scale of the target, unless it is given. When most rows are in a file, `train` does not tell whether all
+/// of their values have a logarithm.
 pub(crate) fn with_target_scale(args: &TrainArgs, setup: Setup, train: &Dataset) -> Result<Setup> {
-    let choose = || with_threads(args.threads.into(), || choose_target_scale(&setup, train));
-    let scale = setup.target_scale.map_or_else(choose, Ok)?;
+    if setup.target_scale.is_some() || args.memory.is_some() {
+        return Ok(setup);
+    }
+    let scale = with_threads(args.threads.into(), || choose_target_scale(&setup, train))?;
     Ok(Setup { target_scale: Some(scale), ..setup })
 }
 
@@ -252,6 +255,7 @@ pub(crate) fn table_options(args: &TrainArgs) -> Result<SampleOptions> {
             drop: args.drop.clone(),
             ..ReadOptions::default()
         },
+        positive: args.target_scale == Some(TargetScale::Log),
         test,
         validation: args.validation,
         seed: args.seed,

@@ -253,5 +253,5 @@ fn a_price_that_spreads_widely_is_learned_by_its_logarithm() {
     assert!(values.enumerate().all(|(i, value)| value > 0.5 * price(i) && value < 2.0 * price(i)));
     std::fs::write(folder.path().join("loans.csv"), "area,default\n1,2.5\n2,-3.5\n3,1.5\n4,8.5\n5,7.5\n").unwrap();
     let refused = chainrule(&folder, &["--target-scale", "log", "--test", "0"]).assert().failure();
-    refused.stderr(contains("loans.csv").and(contains("-3.5")).and(contains("--target-scale plain")));
+    refused.stderr(contains("loans.csv, line 3").and(contains("-3.5")).and(contains("--target-scale plain")));
 }
