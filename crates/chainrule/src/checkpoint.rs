@@ -10,6 +10,7 @@ use crate::save::{Extra, write_atomically};
 use crate::step::Stepper;
 use crate::train::Progress;
 use chainrule_data::Dataset;
+use chainrule_engine::parse::plain;
 use chainrule_kernels::Block;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
@@ -60,7 +61,7 @@ impl FromStr for Every {
             "h" => seconds(3600.0),
             _ => None,
         };
-        every.ok_or_else(|| format!("`{text}` is not a span: write it as in 1epoch, 500steps, 30s, 5m or 1h"))
+        every.ok_or_else(|| format!("`{}` is not a span: write it as in 1epoch, 500steps, 30s, 5m or 1h", plain(text)))
     }
 }
 

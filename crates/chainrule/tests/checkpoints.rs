@@ -145,7 +145,7 @@ fn spans_are_read() {
     assert_eq!(read("1epoch"), Ok(Every::Epochs(1)));
     assert_eq!(read("500 steps"), Ok(Every::Steps(500)));
     assert_eq!(read("1.5m"), Ok(Every::Time(Duration::from_secs(90))));
-    for wrong in ["", "5", "epoch", "0steps", "-1s", "1e400s", "nan s", "2 fortnights"] {
+    for wrong in ["", "5", "epoch", "0steps", "-1s", "1e400s", "nan s", "2 fortnights", "1\r"] {
         assert!(read(wrong).unwrap_err().contains("write it as in 1epoch"), "{wrong}");
     }
 }

@@ -218,9 +218,10 @@ fn reads_lines_of_json() {
         ("{\"a\": [1]}\n", "column \"a\": holds a list"),
         ("{\"a\": {}}\n", "column \"a\": holds an object"),
         ("{\"a\": 1", "line 1: the line is not a JSON object"),
+        ("{\"a\\n\": [1]}\n", "--drop a\\n"),
     ] {
         let message = read_with("a.jsonl", text.as_bytes(), &ReadOptions::default()).unwrap_err().to_string();
-        assert!(message.contains(expected), "{message}");
+        assert!(message.contains(expected) && !message.contains(char::is_control), "{message}");
     }
 }
 
@@ -259,6 +260,7 @@ fn reads_arrays() {
         (npy("<f4", false, "(99999999999999999, 1000)", &floats), "elements, more than"),
         (npy("<f4", false, "(1, 999999999)", &floats), "columns, and at most"),
         (npy("<c8", false, "(1,)", &floats), "type <c8 are not read"),
+        (npy("<\u{1b}8", false, "(1,)", &floats), "type <\\u{1b}8 are not read"),
         (npy("<f4", false, "()", &floats), "a single number"),
         (npy("<f4", false, "(3, 2)", &floats)[..40].to_vec(), "ends within its header"),
     ] {

@@ -9,7 +9,7 @@
 mod error;
 mod token;
 
-pub use error::{ParseError, Problem, ValueError, nearest};
+pub use error::{ParseError, Problem, ValueError, nearest, plain};
 
 use crate::expr::Expr;
 use crate::graph::Graph;
