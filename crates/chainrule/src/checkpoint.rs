@@ -119,12 +119,14 @@ impl Saver {
         })
     }
 
-    /// Puts `model` and `stepper` where the checkpoint was written, if there is one, and says where the training stands.
+    /// Puts `model` and `stepper` where the checkpoint was written, if there is one, and says where the training stands,
+    /// which is on so many rows.
     pub(crate) fn resume(
         &self,
         model: &mut Model,
         stepper: &mut Stepper,
         best: &mut Block<f32>,
+        rows: usize,
     ) -> Result<Option<Progress>, Error> {
         let path = last(&self.checkpoints.folder);
         if !path.exists() {
@@ -143,6 +145,9 @@ impl Saver {
         if !problems.is_empty() {
             let problem = format!("it is of another training: {}", problems.join("; "));
             return Err(unusable(problem));
+        }
+        if standing.steps < 0 || !standing.progress.is_sound(&model.recipe, rows) {
+            return Err(unusable("where the training stands is damaged: begin anew in another folder".to_owned()));
         }
         let take = |name: &str, block: &mut Block<f32>| match extra.iter().find(|(there, _)| there == name) {
             Some((_, numbers)) if numbers.len() == block.len() => {

@@ -240,6 +240,15 @@ impl Progress {
         }
     }
 
+    /// Whether a training by this recipe on so many rows can stand there, as what a file says need not.
+    pub(crate) fn is_sound(&self, recipe: &Recipe, rows: usize) -> bool {
+        let begun = self.epoch >= 1 && self.epoch - 1 <= recipe.epochs;
+        begun
+            && self.step <= rows.div_ceil(recipe.batch_size)
+            && self.tally.samples() <= rows
+            && self.best_epoch.is_none_or(|best| best < self.epoch)
+    }
+
     /// Why the training is over, if it is.
     fn ending(&self, recipe: &Recipe) -> Option<Ending> {
         let done = self.epoch - 1;
@@ -268,7 +277,7 @@ impl Course {
     fn resume(&mut self, trainer: &mut Trainer<'_>, observer: &mut dyn Observer) -> Result<(), Error> {
         let Some(saver) = &self.saver else { return Ok(()) };
         let Trainer { model, stepper, .. } = trainer;
-        if let Some(progress) = saver.resume(model, stepper, &mut self.best)? {
+        if let Some(progress) = saver.resume(model, stepper, &mut self.best, self.order.len())? {
             observer.on_resume(progress.epoch, progress.step);
             self.progress = progress;
         }
@@ -321,8 +330,8 @@ impl Course {
         let steps = order.len().div_ceil(batch_size);
         let mut control = Control::Continue;
         for rows in order.chunks(batch_size).skip(self.progress.step) {
-            let done = (epoch - 1) * steps + self.progress.step;
-            let rate = self.progress.schedule.rate(done as f64 / (epochs * steps) as f64, epoch - 1);
+            let done = (epoch - 1) as f64 * steps as f64 + self.progress.step as f64;
+            let rate = self.progress.schedule.rate(done / (epochs as f64 * steps as f64), epoch - 1);
             if !trainer.step(rows, rate, &mut self.progress.tally)? {
                 let (step, node) = (self.progress.step + 1, trainer.first_non_finite()?);
                 return Err(Error::Diverged { epoch, step, node, rate, kept_epoch: self.progress.best_epoch });

@@ -4,7 +4,7 @@ mod common;
 
 use std::{fs, io::Write as _};
 
-use chainrule_data::{Cells, DataError, Frame, Position, ReadOptions, TableError, read_chunks, read_frame};
+use chainrule_data::{Cells, DataError, Format, Frame, Position, ReadOptions, TableError, read_chunks, read_frame};
 use common::{gzip, write};
 use proptest::prelude::*;
 use tempfile::tempdir;
@@ -291,6 +291,10 @@ fn reads_archives_of_arrays() {
     let whole = fs::read(&path).unwrap();
     let cut = read_with("a.npz", &whole[..whole.len() - 10], &ReadOptions::default());
     assert!(matches!(cut, Err(DataError::Table(TableError::Damaged { .. }))), "{cut:?}");
+    let empty = [b"PK\x05\x06".as_slice(), &[0; 18]].concat();
+    let options = ReadOptions { format: Some(Format::Npz), ..Default::default() };
+    let message = read_with("empty.npz", &empty, &options).unwrap_err().to_string();
+    assert!(message.contains("it holds no array"), "{message}");
 }
 
 proptest! {

@@ -130,6 +130,7 @@ fn syntax_errors_point_at_their_place() {
         ("exp = 3", "`exp` is a function", 1, 1),
         ("c = a\nc = b", "`c` is defined twice", 2, 1),
         ("e = c + 1; c = a", "`c` is defined here but used before", 1, 12),
+        ("c = a; d = b + c*d", "`d` is computed from itself", 1, 8),
         ("a $ b", "`$` has no meaning here", 1, 3),
         ("a\u{1b} b", "`\\u{1b}` has no meaning here", 1, 2),
         ("\r+ a\tb", "expected a number", 1, 2),

@@ -92,6 +92,10 @@ pub(super) fn open_archive(file: Arc<Path>, source: Source, options: &ReadOption
         }
         members.push((index, first..names.len()));
     }
+    if names.is_empty() {
+        let (file, cause) = (file.to_path_buf(), "it holds no array".to_string());
+        return Err(TableError::Damaged { file, format: "NPZ", cause }.into());
+    }
     let chosen = choose(&file, &names, options)?;
     let mut cells: Vec<Option<Cells>> = vec![None; names.len()];
     let mut rows: Option<usize> = None;

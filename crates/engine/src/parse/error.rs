@@ -58,6 +58,9 @@ pub enum Problem {
     /// A definition of a name that was read before as a variable.
     #[error("`{0}` is defined here but used before: move this statement up")]
     UsedBefore(String),
+    /// A definition that reads its own name.
+    #[error("`{0}` is computed from itself: choose another name for the result")]
+    OfItself(String),
 }
 
 /// A [`Problem`] and its place.
