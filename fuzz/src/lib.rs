@@ -67,9 +67,8 @@ pub fn expression(bytes: &[u8]) -> bool {
     true
 }
 
-/// Delimited text.
+/// Delimited text as it is usual, or else by options.
 pub fn csv(bytes: &[u8]) -> bool {
-    let usual = table(bytes, ".csv", ReadOptions::default());
     let unusual = ReadOptions {
         delimiter: Some(b' '),
         quote: Some(b'\''),
@@ -77,7 +76,7 @@ pub fn csv(bytes: &[u8]) -> bool {
         decimal_comma: Some(true),
         ..ReadOptions::default()
     };
-    table(bytes, ".csv", unusual) || usual
+    table(bytes, ".csv", ReadOptions::default()) || table(bytes, ".csv", unusual)
 }
 
 /// Lines of JSON.
@@ -100,10 +99,9 @@ fn table(bytes: &[u8], ending: &str, read: ReadOptions) -> bool {
     let paths = [file.path()];
     let Some(frame) = told(read_frame(&paths, &read)) else { return false };
     let last = frame.columns().last().expect("a table has columns").name.clone();
-    let task = Task::default();
     let options = SampleOptions {
         target: last,
-        task,
+        task: Task::default(),
         read: read.clone(),
         levels: LevelOptions::default(),
         test: 0.2,
