@@ -112,7 +112,7 @@ impl Scale {
 fn between(points: &[(f64, f64)], x: f64) -> f64 {
     let after = points.partition_point(|&(known, _)| known < x);
     match (after.checked_sub(1).map(|before| points[before]), points.get(after)) {
-        (Some((x0, y0)), Some((x1, y1))) => y0 + share(x0, x, x1) * (y1 - y0),
+        (Some((x0, y0)), Some(&(x1, y1))) => y0 + share(x0, x, x1) * (y1 - y0),
         (None, Some(&(_, y))) | (Some((_, y)), None) => y,
         (None, None) => 0.0,
     }
