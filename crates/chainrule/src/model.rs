@@ -53,7 +53,9 @@ impl Task {
         match self {
             Self::Classes(names) if names.len() < 2 => false,
             Self::Classes(names) => outputs == names.len() || (outputs == 1 && names.len() == 2 && !loss.takes_index()),
-            Self::Value { deviation, .. } => outputs == 1 && !loss.is_for_classes() && *deviation > 0.0,
+            Self::Value { shift, deviation, .. } => {
+                outputs == 1 && !loss.is_for_classes() && *deviation > 0.0 && shift.is_finite() && deviation.is_finite()
+            }
         }
     }
 }

@@ -91,6 +91,10 @@ impl Setup {
             let problems = vec!["it has no target to learn".to_owned()];
             return Err(Error::Fit { source_name: data.source.clone(), problems });
         };
+        if let (Some(TargetScale::Log), Target::Classes { .. }) = (self.target_scale, target) {
+            let problem = "classes have no logarithm: leave --target-scale out, or give --task regress".to_owned();
+            return Err(Error::Fit { source_name: data.source.clone(), problems: vec![problem] });
+        }
         if let (Some(TargetScale::Log), Target::Values { values, name }) = (self.target_scale, target)
             && let Some(value) = values.iter().find(|value| **value <= 0.0)
         {

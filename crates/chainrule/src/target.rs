@@ -20,7 +20,7 @@ named_enum! {
 }
 
 /// The least value that has a logarithm here; what is not above 0 counts as this in a loss.
-const LEAST: f64 = 1e-30;
+const LEAST: f64 = f32::MIN_POSITIVE as f64;
 
 impl TargetScale {
     /// A value on the scale.
@@ -35,7 +35,7 @@ impl TargetScale {
     pub(crate) fn undo(self, scaled: f64) -> f64 {
         match self {
             Self::Plain => scaled,
-            Self::Log => scaled.exp().min(f64::from(f32::MAX)),
+            Self::Log => scaled.exp().clamp(0.0, f64::from(f32::MAX)),
         }
     }
 
@@ -161,6 +161,7 @@ mod tests {
         let plain = Setup { target_scale: None, ..setup }.build(&data).unwrap().to_bytes().unwrap();
         assert!(!String::from_utf8_lossy(&plain).contains("scale\":\"plain"));
         assert_eq!(TargetScale::Log.undo(1e6), f64::from(f32::MAX));
+        assert!(TargetScale::Log.undo(f64::NAN).is_nan());
     }
 
     #[test]

@@ -4,7 +4,9 @@ mod common;
 
 use std::{fs, io::Write as _};
 
-use chainrule_data::{Cells, DataError, Form, Frame, Position, ReadOptions, TableError, read_chunks, read_frame};
+use chainrule_data::{
+    Cells, DataError, Form, Format, Frame, Position, ReadOptions, TableError, read_chunks, read_frame,
+};
 use common::{gzip, write};
 use proptest::prelude::*;
 use tempfile::tempdir;
@@ -222,9 +224,10 @@ fn reads_lines_of_json() {
         ("{\"a\": [1]}\n", "column \"a\": holds a list"),
         ("{\"a\": {}}\n", "column \"a\": holds an object"),
         ("{\"a\": 1", "line 1: the line is not a JSON object"),
+        ("{\"a\\n\": [1]}\n", "--drop a\\n"),
     ] {
         let message = read_with("a.jsonl", text.as_bytes(), &ReadOptions::default()).unwrap_err().to_string();
-        assert!(message.contains(expected), "{message}");
+        assert!(message.contains(expected) && !message.contains(char::is_control), "{message}");
     }
 }
 
@@ -263,6 +266,7 @@ fn reads_arrays() {
         (npy("<f4", false, "(99999999999999999, 1000)", &floats), "elements, more than"),
         (npy("<f4", false, "(1, 999999999)", &floats), "columns, and at most"),
         (npy("<c8", false, "(1,)", &floats), "type <c8 are not read"),
+        (npy("<\u{1b}8", false, "(1,)", &floats), "type <\\u{1b}8 are not read"),
         (npy("<f4", false, "()", &floats), "a single number"),
         (npy("<f4", false, "(3, 2)", &floats)[..40].to_vec(), "ends within its header"),
     ] {
@@ -293,6 +297,10 @@ fn reads_archives_of_arrays() {
     let whole = fs::read(&path).unwrap();
     let cut = read_with("a.npz", &whole[..whole.len() - 10], &ReadOptions::default());
     assert!(matches!(cut, Err(DataError::Table(TableError::Damaged { .. }))), "{cut:?}");
+    let empty = [b"PK\x05\x06".as_slice(), &[0; 18]].concat();
+    let options = form(Form { format: Some(Format::Npz), ..Form::default() });
+    let message = read_with("empty.npz", &empty, &options).unwrap_err().to_string();
+    assert!(message.contains("it holds no array"), "{message}");
 }
 
 proptest! {
