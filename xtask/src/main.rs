@@ -1,6 +1,7 @@
-//! The project's own commands: `cargo xtask test`, `cargo xtask check` and `cargo xtask bench`.
+//! The project's own commands: `cargo xtask test`, `cargo xtask check`, `cargo xtask bench` and `cargo xtask fuzz`.
 
 mod bench;
+mod fuzz;
 
 use anyhow::{Context, Result, bail};
 use cargo_metadata::{DependencyKind, MetadataCommand};
@@ -9,13 +10,15 @@ use std::process::{Command, ExitCode};
 
 const HELP: &str = "cargo xtask test    run every test
 cargo xtask check   formatting, lints with warnings denied, documentation, and the architecture
-cargo xtask bench   measure against other libraries (bench/README.md; --help lists the options)";
+cargo xtask bench   measure against other libraries (bench/README.md; --help lists the options)
+cargo xtask fuzz    feed readers and parsers with hostile input (docs/fuzzing.md; --help lists the options)";
 
 fn main() -> ExitCode {
     let done = match std::env::args().nth(1).as_deref() {
         Some("test") => test(),
         Some("check") => check(),
         Some("bench") => bench::run(std::env::args().skip(1)),
+        Some("fuzz") => fuzz::run(std::env::args().skip(1)),
         _ => {
             eprintln!("{HELP}");
             return ExitCode::from(2);

@@ -10,6 +10,7 @@ use crate::network::Network;
 use crate::optim::Optimizer;
 use crate::recipe::Recipe;
 use crate::setup::learn_target;
+use crate::target::TargetScale;
 use crate::train::{Observer, Outcome, fit};
 use chainrule_data::{Dataset, Scaling};
 use std::path::Path;
@@ -76,7 +77,7 @@ impl Mlp {
     pub fn fit(&mut self, data: &Dataset, observer: &mut dyn Observer) -> Result<Outcome, Error> {
         if let Some(target) = &data.target {
             (self.model.task, self.model.target) =
-                learn_target(target, &self.model.recipe.split(data).0, &self.model.target);
+                learn_target(target, &self.model.recipe.split(data).0, &self.model.target, TargetScale::Plain);
         }
         self.model.image = data.image.map(|size| (size.height, size.width));
         self.model.features = if data.image.is_some() { Vec::new() } else { data.feature_names.clone() };
@@ -232,7 +233,7 @@ impl MlpBuilder {
         let task = if self.loss.is_for_classes() {
             Task::Classes((0..self.outputs).map(|class| class.to_string()).collect())
         } else {
-            Task::Value { shift: 0.0, deviation: 1.0 }
+            Task::Value { shift: 0.0, deviation: 1.0, scale: TargetScale::Plain }
         };
         Ok(Mlp {
             model: Model {

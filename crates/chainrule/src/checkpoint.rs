@@ -9,6 +9,7 @@ use crate::model::Model;
 use crate::save::{Extra, with_cure, write_by_way_of};
 use crate::step::Stepper;
 use crate::train::Progress;
+use chainrule_engine::parse::plain;
 use chainrule_kernels::Block;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
@@ -59,7 +60,7 @@ impl FromStr for Every {
             "h" => seconds(3600.0),
             _ => None,
         };
-        every.ok_or_else(|| format!("`{text}` is not a span: write it as in 1epoch, 500steps, 30s, 5m or 1h"))
+        every.ok_or_else(|| format!("`{}` is not a span: write it as in 1epoch, 500steps, 30s, 5m or 1h", plain(text)))
     }
 }
 
@@ -125,12 +126,14 @@ impl Saver {
         })
     }
 
-    /// Puts `model` and `stepper` where the checkpoint was written, if there is one, and says where the training stands.
+    /// Puts `model` and `stepper` where the checkpoint was written, if there is one, and says where the training stands,
+    /// which is on so many rows, part by part.
     pub(crate) fn resume(
         &self,
         model: &mut Model,
         stepper: &mut Stepper,
         best: &mut Block<f32>,
+        parts: &[usize],
     ) -> Result<Option<Progress>, Error> {
         self.check_best(model)?;
         let path = last(&self.checkpoints.folder);
@@ -148,6 +151,9 @@ impl Saver {
             differences.push("the data are not the same".to_owned());
         }
         check_same(&path, &differences)?;
+        if standing.steps < 0 || !standing.progress.is_sound(&model.recipe, parts) {
+            return Err(unusable("where the training stands is damaged: begin anew in another folder".to_owned()));
+        }
         let take = |name: &str, block: &mut Block<f32>| match extra.iter().find(|(there, _)| there == name) {
             Some((_, numbers)) if numbers.len() == block.len() => {
                 block.copy_from_slice(numbers);

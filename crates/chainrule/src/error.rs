@@ -1,7 +1,7 @@
 //! What can go wrong above the engine.
 
 use crate::names::NameError;
-use chainrule_engine::EngineError;
+use chainrule_engine::{EngineError, parse::plain};
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -20,7 +20,9 @@ pub enum Error {
     Name(#[from] NameError),
     /// A description of a network that cannot be read.
     #[error(
-        "`{text}` is not a network: {problem}; write sizes with dashes, from the inputs to the outputs, as in 784-128-10"
+        "`{}` is not a network: {}; write sizes with dashes, from the inputs to the outputs, as in 784-128-10",
+        plain(text),
+        plain(problem)
     )]
     Network {
         /// What was written.

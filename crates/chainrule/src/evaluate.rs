@@ -49,10 +49,10 @@ impl Tally {
         let width = model.network.outputs().max(1);
         let samples = outputs.chunks_exact(width).zip(targets);
         match model.task {
-            Task::Value { deviation, .. } => {
+            Task::Value { .. } => {
                 self.is_value = true;
                 for (row, &target) in samples {
-                    let error = (f64::from(row[0]) - f64::from(target)) * deviation;
+                    let error = model.task.value(f64::from(row[0])) - model.task.value(f64::from(target));
                     self.squared += error * error;
                 }
             }
@@ -331,8 +331,8 @@ impl<'a> Predictor<'a> {
 /// and divided by their sum.
 fn prediction(model: &Model, outputs: &[f32]) -> Prediction {
     let raw: Vec<f64> = outputs.iter().map(|&v| f64::from(v)).collect();
-    if let Task::Value { shift, deviation } = model.task {
-        return Prediction { class: None, values: raw.iter().map(|v| v * deviation + shift).collect() };
+    if let Task::Value { .. } = model.task {
+        return Prediction { class: None, values: raw.iter().map(|&v| model.task.value(v)).collect() };
     }
     let class = Some(predicted_class(model.loss, outputs));
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());

@@ -26,6 +26,7 @@ mod source;
 mod step;
 mod stream;
 mod summary;
+mod target;
 mod train;
 mod tune;
 
@@ -56,5 +57,6 @@ pub use setup::{ScalingChoice, Setup, learn_target};
 pub use step::{Batch, StepResult, Stepper, training_plan};
 pub use stream::{Keep, RowsOfTable, TableTotals, predict_table};
 pub use summary::{LayerSummary, Summary};
+pub use target::{TargetScale, choose_target_scale};
 pub use train::{Control, Ending, EpochReport, Observer, Outcome, StepReport, Trainer, fit, fit_saving, fit_stored};
 pub use tune::{Budget, Trial, tune};

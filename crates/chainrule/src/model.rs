@@ -5,6 +5,7 @@ use crate::interval::Residuals;
 use crate::loss::Loss;
 use crate::network::{LayerNodes, Network};
 use crate::recipe::Recipe;
+use crate::target::TargetScale;
 use chainrule_data::{Dataset, Encoder, Scaling, Target};
 use chainrule_engine::{Expr, Graph};
 use chainrule_kernels::Block;
@@ -16,23 +17,45 @@ use serde::{Deserialize, Serialize};
 pub enum Task {
     /// One of these classes.
     Classes(Vec<String>),
-    /// A real number. The network is trained on (value − shift) / deviation, and its output is turned back.
+    /// A real number. The network is trained on (s − shift) / deviation, where s is the value on a scale, and its output
+    /// is turned back.
     Value {
-        /// The mean of the training values.
+        /// The mean of the training values on the scale.
         shift: f64,
         /// Their standard deviation.
         deviation: f64,
+        /// The scale that both are on.
+        #[serde(default, skip_serializing_if = "TargetScale::is_plain")]
+        scale: TargetScale,
     },
 }
 
 impl Task {
+    /// What the network is trained on for a value.
+    pub(crate) fn scaled(&self, value: f64) -> f64 {
+        match self {
+            Self::Classes(_) => value,
+            Self::Value { shift, deviation, scale } => (scale.apply(value) - shift) / deviation,
+        }
+    }
+
+    /// The value that an output of the network stands for.
+    pub(crate) fn value(&self, scaled: f64) -> f64 {
+        match self {
+            Self::Classes(_) => scaled,
+            Self::Value { shift, deviation, scale } => scale.undo(scaled * deviation + shift),
+        }
+    }
+
     /// Whether a network with this many outputs can be trained for the task with this loss: an output for each class
     /// (or one for one of two), or one for a value.
     pub(crate) fn fits(&self, outputs: usize, loss: Loss) -> bool {
         match self {
             Self::Classes(names) if names.len() < 2 => false,
             Self::Classes(names) => outputs == names.len() || (outputs == 1 && names.len() == 2 && !loss.takes_index()),
-            Self::Value { deviation, .. } => outputs == 1 && !loss.is_for_classes() && *deviation > 0.0,
+            Self::Value { shift, deviation, .. } => {
+                outputs == 1 && !loss.is_for_classes() && *deviation > 0.0 && shift.is_finite() && deviation.is_finite()
+            }
         }
     }
 }
@@ -168,8 +191,8 @@ impl Model {
         let place = y.iter_mut().zip(rows);
         match (&data.target, &self.task) {
             (Some(Target::Classes { labels, .. }), _) => place.for_each(|(y, &row)| *y = labels[row as usize] as f32),
-            (Some(Target::Values { values, .. }), Task::Value { shift, deviation }) => {
-                place.for_each(|(y, &row)| *y = ((f64::from(values[row as usize]) - shift) / deviation) as f32);
+            (Some(Target::Values { values, .. }), Task::Value { .. }) => {
+                place.for_each(|(y, &row)| *y = self.task.scaled(f64::from(values[row as usize])) as f32);
             }
             _ => y.fill(0.0),
         }

@@ -1,6 +1,6 @@
 //! Choices by name: `relu`, `adam`, `cosine`, with their numbers after colons: `normal:0.1`, `step:10:0.5`.
 
-use chainrule_engine::parse::nearest;
+use chainrule_engine::parse::{nearest, plain};
 use thiserror::Error;
 
 /// A choice that cannot be read.
@@ -8,7 +8,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum NameError {
     /// There is no such choice.
-    #[error("there is no {kind} `{name}`{}; choose from {}",
+    #[error("there is no {kind} `{}`{}; choose from {}", plain(name),
         nearest.as_ref().map(|n| format!(": did you mean `{n}`?")).unwrap_or_default(), known.join(", "))]
     Unknown {
         /// What is chosen: activation, loss, ….
@@ -21,7 +21,7 @@ pub enum NameError {
         known: Vec<&'static str>,
     },
     /// A number after the name that cannot be used.
-    #[error("{kind} `{text}`: {problem}")]
+    #[error("{kind} `{}`: {problem}", plain(text))]
     Number {
         /// What is chosen.
         kind: &'static str,
@@ -88,6 +88,20 @@ impl<'a> Choice<'a> {
 
     fn wrong(&self, problem: String) -> NameError {
         NameError::Number { kind: self.kind, text: self.text.to_owned(), problem }
+    }
+}
+
+#[cfg(test)]
+#[test]
+fn a_message_is_one_line() {
+    for text in ["re\nlu", "normal:\u{1b}[2J", "784-\n-10"] {
+        let messages = [
+            text.parse::<crate::Activation>().unwrap_err().to_string(),
+            text.parse::<crate::Init>().unwrap_err().to_string(),
+            text.parse::<crate::Sizes>().unwrap_err().to_string(),
+            text.parse::<crate::Every>().unwrap_err(),
+        ];
+        assert!(messages.iter().all(|message| !message.contains(char::is_control)), "{messages:?}");
     }
 }
 

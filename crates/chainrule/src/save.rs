@@ -11,6 +11,7 @@ use crate::model::{Model, Task};
 use crate::network::Network;
 use crate::recipe::Recipe;
 use chainrule_data::{Encoder, Scaling};
+use chainrule_engine::parse::plain;
 use chainrule_kernels::Block;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
@@ -135,14 +136,15 @@ impl Model {
     /// # Errors
     /// Bytes that are damaged, of another kind, or contradict themselves.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
-        Self::read(bytes).map(|(model, _, _)| model)
+        Self::read(bytes).map(|(model, _, _)| model).map_err(|problem| plain(&problem))
     }
 
     /// The model and, in a checkpoint, the state of the training.
     pub(crate) fn from_bytes_with(bytes: &[u8]) -> Result<(Self, Option<Training<'_>>), String> {
-        let (model, training, tensors) = Self::read(bytes)?;
+        let (model, training, tensors) = Self::read(bytes).map_err(|problem| plain(&problem))?;
         let Some(training) = training else { return Ok((model, None)) };
-        let standing = serde_json::from_value(training).map_err(|e| format!("its training is damaged ({e})"))?;
+        let standing =
+            serde_json::from_value(training).map_err(|e| plain(&format!("its training is damaged ({e})")))?;
         let mut extra = Vec::new();
         for (name, tensor) in tensors.tensors().into_iter().filter(|(name, _)| name.starts_with(EXTRA)) {
             extra.push((name.into(), numbers(&tensor)?.into()));

@@ -10,6 +10,7 @@ use crate::network::Network;
 use crate::optim::Optimizer;
 use crate::recipe::Recipe;
 use crate::schedule::Schedule;
+use crate::target::TargetScale;
 use chainrule_data::{Dataset, Encoder, Scaling, Target, usual_validation};
 
 named_enum! {
@@ -38,6 +39,8 @@ pub struct Setup {
     pub loss: Option<Loss>,
     /// How the columns of a table became features, if they did. They have their scales then.
     pub encoder: Option<Encoder>,
+    /// The scale that a real value is learned on; [`choose_target_scale`](crate::choose_target_scale) finds one.
+    pub target_scale: Option<TargetScale>,
     /// The scaling of the inputs.
     pub scaling: Option<ScalingChoice>,
     /// The optimiser.
@@ -88,8 +91,20 @@ impl Setup {
             let problems = vec!["it has no target to learn".to_owned()];
             return Err(Error::Fit { source_name: data.source.clone(), problems });
         };
+        if let (Some(TargetScale::Log), Target::Classes { .. }) = (self.target_scale, target) {
+            let problem = "classes have no logarithm: leave --target-scale out, or give --task regress".to_owned();
+            return Err(Error::Fit { source_name: data.source.clone(), problems: vec![problem] });
+        }
+        if let (Some(TargetScale::Log), Target::Values { values, name }) = (self.target_scale, target)
+            && let Some(value) = values.iter().find(|value| **value <= 0.0)
+        {
+            let problem = format!(
+                "a logarithm is of values above 0, and `{name}` has {value}: learn it as it is, with --target-scale plain"
+            );
+            return Err(Error::Fit { source_name: data.source.clone(), problems: vec![problem] });
+        }
         let (train, _) = recipe.split(data);
-        let (task, name) = learn_target(target, &train, "class");
+        let (task, name) = learn_target(target, &train, "class", self.target_scale.unwrap_or_default());
         let network = self.network(data, target)?;
         let model = Model {
             parameters: Default::default(),
@@ -173,16 +188,16 @@ impl Setup {
 
 /// The task that a target sets, with the mean and deviation of its values over the rows to train on, and its name:
 /// `name` where the target has none.
-pub fn learn_target(target: &Target, train: &[u32], name: &str) -> (Task, String) {
+pub fn learn_target(target: &Target, train: &[u32], name: &str, scale: TargetScale) -> (Task, String) {
     match target {
         Target::Classes { names, .. } => (Task::Classes(names.clone()), name.to_owned()),
         Target::Values { values, name } => {
             let count = train.len().max(1) as f64;
-            let value = |&row: &u32| f64::from(values[row as usize]);
+            let value = |&row: &u32| scale.apply(f64::from(values[row as usize]));
             let shift = train.iter().map(value).sum::<f64>() / count;
             let variance = train.iter().map(|row| (value(row) - shift).powi(2)).sum::<f64>() / count;
             let deviation = if variance > 0.0 { variance.sqrt() } else { 1.0 };
-            (Task::Value { shift, deviation }, name.clone())
+            (Task::Value { shift, deviation, scale }, name.clone())
         }
     }
 }

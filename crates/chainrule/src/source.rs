@@ -86,16 +86,8 @@ pub(crate) struct OnDisk {
 impl OnDisk {
     pub(crate) fn new(stored: Stored) -> Self {
         let (current, spare) = (stored.none(), Some(stored.none()));
-        Self {
-            stored: Arc::new(stored),
-            seed: 0,
-            epoch: 0,
-            blocks: Vec::new(),
-            current,
-            order: Vec::new(),
-            ahead: None,
-            spare,
-        }
+        let blocks = (0..stored.blocks() as u32).collect();
+        Self { stored: Arc::new(stored), seed: 0, epoch: 0, blocks, current, order: Vec::new(), ahead: None, spare }
     }
 
     fn blocks_of(&self, part: usize) -> Vec<u32> {

@@ -4,13 +4,13 @@ use crate::error::Error;
 use crate::evaluate::{Prediction, Predictor};
 use crate::model::Model;
 use chainrule_data::{
-    DataError, Encoding, Frame, Matrix, ReadOptions, TableError, Written, plain_features, read_chunks,
+    DataError, Encoding, Form, Frame, Matrix, ReadOptions, TableError, Written, plain_features, read_chunks,
 };
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// About how many features are in memory at a time.
-const FEATURES: usize = 4 << 20;
+/// About how many features and outputs are in memory at a time.
+const NUMBERS: usize = 4 << 20;
 
 /// Which columns of a table are copied to what is said of its rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,13 +69,16 @@ pub struct TableTotals {
 pub fn predict_table<P: AsRef<Path>, E: From<Error>>(
     model: &Model,
     paths: &[P],
+    form: &Form,
     keep: &Keep,
     mut each: impl FnMut(&RowsOfTable<'_>) -> Result<(), E>,
 ) -> Result<TableTotals, E> {
     let mut predictor = Predictor::new(model)?;
     let mut totals = Totals::new(model);
-    let at_a_time = (FEATURES / model.network.inputs.max(1)).max(1);
-    for frame in read_chunks(paths, &read_options(model, keep)?).map_err(Error::from)? {
+    let at_a_time = (NUMBERS / (model.network.inputs + model.network.outputs())).max(1);
+    for frame in
+        read_chunks(paths, &ReadOptions { form: form.clone(), ..read_options(model, keep)? }).map_err(Error::from)?
+    {
         let frame = frame.map_err(Error::from)?;
         totals.check_copies(&frame)?;
         let columns = Columns::of(model, &frame)?;

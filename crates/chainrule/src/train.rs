@@ -227,7 +227,7 @@ fn run(
     let mut trainer = Trainer::new(model)?;
     let mut course =
         Course { progress: Progress::new(schedule), best, validation, held_out, evaluator: Evaluator::new(), saver };
-    course.resume(&mut trainer, observer)?;
+    course.resume(source, &mut trainer, observer)?;
     let ending = course.run(source, &mut trainer, observer);
     let Course { progress: Progress { best_epoch, history, .. }, best, .. } = course;
     // A stop before the end of the first epoch leaves no best epoch: then the weights so far are kept.
@@ -269,6 +269,18 @@ impl Progress {
         }
     }
 
+    /// Whether a training by this recipe on so many rows, in parts, can stand there, as what a file says need not.
+    pub(crate) fn is_sound(&self, recipe: &Recipe, parts: &[usize]) -> bool {
+        let rows: usize = parts.iter().sum();
+        // Each part may end in a smaller batch.
+        let steps = rows.div_ceil(recipe.batch_size) + parts.len().saturating_sub(1);
+        let begun = self.epoch >= 1 && self.epoch - 1 <= recipe.epochs;
+        begun
+            && self.step <= steps
+            && self.tally.samples() <= rows
+            && self.best_epoch.is_none_or(|best| best < self.epoch)
+    }
+
     /// Why the training is over, if it is.
     fn ending(&self, recipe: &Recipe) -> Option<Ending> {
         let done = self.epoch - 1;
@@ -302,10 +314,15 @@ struct Course<'a> {
 
 impl Course<'_> {
     /// Goes to where the checkpoint was written, if there is one.
-    fn resume(&mut self, trainer: &mut Trainer<'_>, observer: &mut dyn Observer) -> Result<(), Error> {
+    fn resume(
+        &mut self,
+        source: &dyn Source,
+        trainer: &mut Trainer<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<(), Error> {
         let Some(saver) = &self.saver else { return Ok(()) };
         let Trainer { model, stepper, .. } = trainer;
-        if let Some(progress) = saver.resume(model, stepper, &mut self.best)? {
+        if let Some(progress) = saver.resume(model, stepper, &mut self.best, &source.parts())? {
             observer.on_resume(progress.epoch, progress.step);
             self.progress = progress;
         }
@@ -390,9 +407,9 @@ impl Course<'_> {
     ) -> Result<Control, Error> {
         let progress = &mut self.progress;
         let epoch = progress.epoch;
-        let done = (epoch - 1) * of_epoch.steps + progress.step;
-        let all = trainer.model.recipe.epochs * of_epoch.steps;
-        let rate = progress.schedule.rate(done as f64 / all as f64, epoch - 1);
+        let steps = of_epoch.steps as f64;
+        let done = (epoch - 1) as f64 * steps + progress.step as f64;
+        let rate = progress.schedule.rate(done / (trainer.model.recipe.epochs as f64 * steps), epoch - 1);
         if !trainer.step(data, rows, rate, &mut progress.tally)? {
             let (step, node) = (progress.step + 1, trainer.first_non_finite()?);
             return Err(Error::Diverged { epoch, step, node, rate, kept_epoch: progress.best_epoch });

@@ -2,7 +2,7 @@
 
 use crate::activation::Activation;
 use crate::error::Error;
-use crate::evaluate::evaluate;
+use crate::evaluate::{Evaluation, evaluate};
 use crate::random::Stream;
 use crate::setup::Setup;
 use crate::train::fit;
@@ -74,7 +74,7 @@ impl Trial {
 }
 
 /// Folds that a trial is scored in.
-const FOLDS: u32 = 3;
+pub(crate) const FOLDS: u32 = 3;
 
 /// The random stream of trials; layers take the low numbers, dropout the last.
 const TUNE_STREAM: u64 = u64::MAX - 1;
@@ -138,7 +138,8 @@ fn run(number: usize, setup: Setup, data: &Dataset, fold_of: &[u32], best: Optio
     };
     let folds = fold_of.iter().max().map_or(0, |last| last + 1);
     for fold in 0..folds {
-        trial.losses.push(score(&trial.setup, data, fold_of, fold)?);
+        let found = in_fold(&trial.setup, data, fold_of, fold)?;
+        trial.losses.push(found.map(|found| found.loss).filter(|loss| !loss.is_nan()).unwrap_or(f64::INFINITY));
         if best.is_some_and(|best| trial.loss() > mean(&best.losses[..trial.losses.len().min(best.losses.len())])) {
             break;
         }
@@ -147,18 +148,16 @@ fn run(number: usize, setup: Setup, data: &Dataset, fold_of: &[u32], best: Optio
     Ok(trial)
 }
 
-/// The loss in a fold, of a model that is trained on the others.
-fn score(setup: &Setup, data: &Dataset, fold_of: &[u32], fold: u32) -> Result<f64, Error> {
+/// How good a model is on a fold when it is trained on the others; `None` if the training diverges.
+pub(crate) fn in_fold(setup: &Setup, data: &Dataset, fold_of: &[u32], fold: u32) -> Result<Option<Evaluation>, Error> {
     let (held_out, kept): (Vec<u32>, Vec<u32>) = (0..data.len() as u32).partition(|&row| fold_of[row as usize] == fold);
     let (train, test) = (data.select(&kept), data.select(&held_out));
     let mut model = setup.build(&train)?;
     match fit(&mut model, &train, &mut ()) {
-        Ok(_) => {}
-        Err(Error::Diverged { .. }) => return Ok(f64::INFINITY),
-        Err(error) => return Err(error),
+        Ok(_) => evaluate(&model, &test).map(Some),
+        Err(Error::Diverged { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
-    let loss = evaluate(&model, &test)?.loss;
-    Ok(if loss.is_nan() { f64::INFINITY } else { loss })
 }
 
 fn beats(trial: &Trial, best: &Trial) -> bool {

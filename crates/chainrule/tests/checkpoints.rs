@@ -104,8 +104,27 @@ fn checkpoints_that_cannot_be_used_say_why() {
     assert!(error(&start, &sectors(99), &place).contains("the data are not the same"));
 
     let last = folder.path().join("last.safetensors");
+    let whole = std::fs::read(&last).unwrap();
     start.save(&last).unwrap();
     assert!(error(&start, &data, &place).contains("it is a model, not a checkpoint"));
+    // Epochs and steps that there are not. The header's length stays.
+    let edited = |from: &str, to: &str| {
+        let at = whole.windows(from.len()).position(|part| part == from.as_bytes()).expect(from);
+        let mut file = whole.clone();
+        file[at..at + to.len()].copy_from_slice(to.as_bytes());
+        std::fs::write(&last, file).unwrap();
+    };
+    for (from, to) in [
+        (r#"\"epoch\":1"#, r#"\"epoch\":0"#),
+        (r#"\"epoch\":1"#, r#"\"epoch\":9"#),
+        (r#"\"step\":3"#, r#"\"step\":8"#),
+        (r#"\"samples\":48"#, r#"\"samples\":99"#),
+        (r#"\"best_epoch\":null"#, r#"\"best_epoch\":7   "#),
+    ] {
+        edited(from, to);
+        let error = error(&start, &data, &place);
+        assert!(error.contains("where the training stands is damaged"), "{error}");
+    }
     std::fs::write(&last, b"no tensors").unwrap();
     assert!(error(&start, &data, &place).contains("it is no safetensors file"));
 }
@@ -141,7 +160,7 @@ fn spans_are_read() {
     assert_eq!(read("1epoch"), Ok(Every::Epochs(1)));
     assert_eq!(read("500 steps"), Ok(Every::Steps(500)));
     assert_eq!(read("1.5m"), Ok(Every::Time(Duration::from_secs(90))));
-    for wrong in ["", "5", "epoch", "0steps", "-1s", "1e400s", "nan s", "2 fortnights"] {
+    for wrong in ["", "5", "epoch", "0steps", "-1s", "1e400s", "nan s", "2 fortnights", "1\r"] {
         assert!(read(wrong).unwrap_err().contains("write it as in 1epoch"), "{wrong}");
     }
 }

@@ -65,7 +65,7 @@ fn input_gradients_are_those_of_finite_differences() {
                 (
                     _,
                     Some(chainrule::data::Target::Values { values, .. }),
-                    chainrule::Task::Value { shift, deviation },
+                    chainrule::Task::Value { shift, deviation, .. },
                 ) => (f64::from(values[row]) - shift) / deviation,
                 _ => unreachable!("there is a target"),
             };

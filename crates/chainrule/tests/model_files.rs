@@ -41,6 +41,7 @@ fn every_contradiction_is_named() {
     refused(&edited("\"chainrule\":", "\"other\":"), "not written by this program");
     refused(&edited("format_version\\\":1", "format_version\\\":99"), "format version is 99");
     refused(&edited("\\\"gelu\\\"", "\\\"gleu\\\""), "did you mean `gelu`?");
+    refused(&edited("\\\"gelu\\\"", "\\\"ge\\\\nlu\\\""), "there is no activation `ge\\nlu`");
     refused(&edited("layer1.bias", "layer1.bios"), "`layer1.bias` is missing");
     refused(&edited("\\\"outputs\\\":4,", "\\\"outputs\\\":5,"), "has shape [3, 4], not [3, 5]");
     refused(&edited("\\\"outputs\\\":2,", "\\\"outputs\\\":4000000000,"), "fit into memory");

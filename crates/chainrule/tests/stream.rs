@@ -1,7 +1,7 @@
 //! Tables predicted some rows at a time, and intervals around what is predicted.
 
 use chainrule::data::{
-    ReadOptions, SampleOptions, Samples, TableOptions, TargetTable, Task, read_known, read_table,
+    Form, ReadOptions, SampleOptions, Samples, TableOptions, TargetTable, Task, read_known, read_table,
     read_table_with_columns, shuffle,
 };
 use chainrule::{Error, Keep, Model, Residuals, Setup, fit, predict, predict_table};
@@ -40,11 +40,11 @@ fn rows_in_parts_get_the_answers_of_rows_at_once() {
         let samples = SampleOptions { read: drop, ..SampleOptions::new("answer") }.read(&[&few]).unwrap();
         let model = trained(&samples, &Setup { epochs: Some(3), ..Setup::default() });
 
-        let whole = read_known(&[&many], model.encoder.as_ref().unwrap(), None).unwrap();
+        let whole = read_known(&[&many], &Form::default(), model.encoder.as_ref().unwrap(), None).unwrap();
         let mut at_once = Vec::new();
         predict(&model, &whole.data, |_, prediction| at_once.push(prediction)).unwrap();
         let (mut in_parts, mut parts, mut names) = (Vec::new(), 0, Vec::new());
-        let totals = predict_table(&model, &[&many], &Keep::Ids, |rows| {
+        let totals = predict_table(&model, &[&many], &Form::default(), &Keep::Ids, |rows| {
             assert_eq!((rows.first, rows.kept_names().collect::<Vec<_>>()), (in_parts.len(), vec!["name"]));
             names.extend((0..rows.predictions.len()).flat_map(|row| rows.kept(row)).map(str::to_owned));
             in_parts.extend_from_slice(rows.predictions);
@@ -72,9 +72,12 @@ fn what_the_caller_gives_ends_it() {
     let model =
         trained(&SampleOptions::new("answer").read(&[&path]).unwrap(), &Setup { epochs: Some(1), ..Setup::default() });
     let stop = |_: &chainrule::RowsOfTable<'_>| Err(Error::Settings(vec!["enough".to_owned()]));
-    assert!(predict_table(&model, &[&path], &Keep::Ids, stop).unwrap_err().to_string().contains("enough"));
+    assert!(
+        predict_table(&model, &[&path], &Form::default(), &Keep::Ids, stop).unwrap_err().to_string().contains("enough")
+    );
     let keep = Keep::Columns(vec!["nmae".to_owned()]);
-    let error = predict_table(&model, &[&path], &keep, |_| Ok::<(), Error>(())).unwrap_err().to_string();
+    let error =
+        predict_table(&model, &[&path], &Form::default(), &keep, |_| Ok::<(), Error>(())).unwrap_err().to_string();
     assert!(error.contains("nmae") && error.contains("name"), "{error}");
 }
 
@@ -157,10 +160,10 @@ fn a_table_of_plain_numbers_is_read_in_parts_too() {
     let data = read_table(&path, &TableOptions { target: Some("sum".to_owned()), task: Task::Regress }).unwrap();
     let mut model = Setup { epochs: Some(1), ..Setup::default() }.build(&data).unwrap();
     fit(&mut model, &data, &mut ()).unwrap();
-    let whole = read_table_with_columns(&path, &model.features, None).unwrap();
+    let whole = read_table_with_columns(&path, &Form::default(), &model.features, None).unwrap();
     let (mut at_once, mut in_parts, mut parts) = (Vec::new(), Vec::new(), 0);
     predict(&model, &whole, |_, prediction| at_once.push(prediction)).unwrap();
-    predict_table(&model, &[&path], &Keep::Ids, |rows| {
+    predict_table(&model, &[&path], &Form::default(), &Keep::Ids, |rows| {
         in_parts.extend_from_slice(rows.predictions);
         parts += 1;
         Ok::<(), Error>(())

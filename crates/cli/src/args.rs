@@ -1,7 +1,7 @@
 //! The command line: one block an option, with its help.
 
-use chainrule::data::{ClassWeights, LEAST_MEMORY};
-use chainrule::{Activation, Budget, Every, Init, Loss, Optimizer, ScalingChoice, Schedule, Sizes};
+use chainrule::data::{ClassWeights, Form, Format, LEAST_MEMORY};
+use chainrule::{Activation, Budget, Every, Init, Loss, Optimizer, ScalingChoice, Schedule, Sizes, TargetScale};
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -165,9 +165,15 @@ pub(crate) struct TrainArgs {
     /// Keep within about this much memory, as in 500MB or 2GB: for tables that are larger than that
     #[arg(long, value_name = "SIZE", value_parser = memory, conflicts_with_all = ["folds", "time"])]
     pub(crate) memory: Option<u64>,
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
     /// Whether the target is a class or a value [default: from the data]
     #[arg(long, value_name = "TASK", value_parser = ["classify", "regress"])]
     pub(crate) task: Option<String>,
+    /// The scale that a value is learned on: plain, or log for values above 0 that spread over orders of magnitude
+    /// [default: log where that is nearer to rows that were not trained on]
+    #[arg(long, value_name = "SCALE")]
+    pub(crate) target_scale: Option<TargetScale>,
     /// Sizes from the inputs to the outputs, as in 784-128-10
     #[arg(long, value_name = "SIZES", conflicts_with = "hidden")]
     pub(crate) model: Option<Sizes>,
@@ -262,6 +268,50 @@ pub(crate) struct TrainArgs {
     pub(crate) show_plan: bool,
 }
 
+/// How a table is written, where that is not seen from the file.
+#[derive(ClapArgs, Debug)]
+pub(crate) struct FormArgs {
+    /// How a table is written: csv, jsonl, npy, npz, parquet, arrow [default: seen from the file, as all of this]
+    #[arg(long, value_name = "NAME")]
+    format: Option<Format>,
+    /// What stands between the cells of a CSV file: a character, or tab
+    #[arg(long, value_name = "CHARACTER", value_parser = character)]
+    delimiter: Option<u8>,
+    /// What stands around a cell that has a delimiter in it [default: "]
+    #[arg(long, value_name = "CHARACTER", value_parser = character)]
+    quote: Option<u8>,
+    /// Whether the first row names the columns; if not, they are "column 1", "column 2", …
+    #[arg(long, value_name = "YES|NO", value_parser = ["yes", "no"])]
+    header: Option<String>,
+    /// What stands before the decimals of a number
+    #[arg(long, value_name = "POINT|COMMA", value_parser = ["point", "comma"])]
+    decimal: Option<String>,
+}
+
+impl FormArgs {
+    pub(crate) fn form(&self) -> Form {
+        Form {
+            format: self.format,
+            delimiter: self.delimiter,
+            quote: self.quote,
+            header: self.header.as_deref().map(|header| header == "yes"),
+            decimal_comma: self.decimal.as_deref().map(|decimal| decimal == "comma"),
+        }
+    }
+
+    pub(crate) fn is_given(&self) -> bool {
+        self.form() != Form::default()
+    }
+}
+
+fn character(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        _ if text == "tab" || text == "\\t" => Ok(b'\t'),
+        [one] if one.is_ascii() && !matches!(one, b'\n' | b'\r') => Ok(*one),
+        _ => Err("it must be one ASCII character, or tab".to_owned()),
+    }
+}
+
 /// The sizes of hidden layers; none is a choice too.
 #[derive(Clone, Debug)]
 pub(crate) struct Hidden(pub(crate) Vec<usize>);
@@ -317,6 +367,8 @@ pub(crate) struct ModelAndData {
     /// Which part of a folder of IDX files
     #[arg(long, default_value = "test", value_parser = ["test", "train"])]
     pub(crate) part: String,
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
 }
 
 #[derive(ClapArgs, Debug)]

@@ -3,7 +3,7 @@
 use crate::Usage;
 use crate::args::TrainArgs;
 use crate::output::{Grid, HEADING, RESULT, count, is_lost, number, say};
-use crate::train::{setup, table_options};
+use crate::train::{setup, table_options, with_target_scale};
 use anyhow::{Result, bail};
 use chainrule::data::Samples;
 use chainrule::{Baselines, Metrics, Setup, evaluate, fit, with_threads};
@@ -46,6 +46,7 @@ pub(crate) fn run(args: &TrainArgs, folds: u32) -> Result<()> {
 /// Trains on a fold's rows and scores on the others.
 fn score(args: &TrainArgs, samples: Samples) -> Result<(Metrics, Baselines)> {
     let setup = Setup { encoder: Some(samples.encoder), ..setup(args) };
+    let setup = with_target_scale(args, setup, &samples.train)?;
     let test = samples.test.expect("a fold has rows");
     let mut model = setup.build(&samples.train)?;
     fit(&mut model, &samples.train, &mut ())?;

@@ -31,11 +31,12 @@ pub(crate) fn model_and_data(args: &ModelAndData) -> Result<(Model, Dataset)> {
     let target = Some((model.target.as_str(), classes));
     let data = match &model.encoder {
         Some(encoder) => {
-            let KnownSamples { data, unknown, missing } = read_known(&[&args.data], encoder, target)?;
+            let KnownSamples { data, unknown, missing } =
+                read_known(&[&args.data], &args.form.form(), encoder, target)?;
             note_odd_cells(&unknown, &missing);
             data
         }
-        None => read_table_with_columns(&args.data, &model.features, target)?,
+        None => read_table_with_columns(&args.data, &args.form.form(), &model.features, target)?,
     };
     Ok((model, data))
 }

@@ -83,7 +83,10 @@ fn table(args: &PredictArgs, model: &Model, output: &mut Output) -> Result<Table
         Some(columns) => Keep::Columns(columns.iter().filter(|name| !name.is_empty()).cloned().collect()),
         None => Keep::Ids,
     };
-    predict_table(model, &[&args.input.data], &keep, |rows| output.write(rows.first, rows.predictions, Some(rows)))
+    let form = args.input.form.form();
+    predict_table(model, &[&args.input.data], &form, &keep, |rows| {
+        output.write(rows.first, rows.predictions, Some(rows))
+    })
 }
 
 /// Where the rows go, and how.

@@ -4,7 +4,7 @@ use crate::Usage;
 use crate::args::SummaryArgs;
 use crate::output::{Grid, HEADING, bytes, count, say};
 use anyhow::Result;
-use chainrule::{Activation, Loss, Model, Network, Recipe, Sizes, Summary, Task};
+use chainrule::{Activation, Loss, Model, Network, Recipe, Sizes, Summary, TargetScale, Task};
 use std::path::Path;
 
 pub(crate) fn run(args: &SummaryArgs) -> Result<()> {
@@ -25,7 +25,7 @@ fn described(args: &SummaryArgs) -> Result<Model> {
         args.network.parse().map_err(|e: chainrule::Error| Usage(format!("{e}; and there is no file of that name")))?;
     let network = Network::new(&sizes, args.activation, Activation::Identity)?;
     let (loss, task) = if network.outputs() == 1 {
-        (Loss::Mse, Task::Value { shift: 0.0, deviation: 1.0 })
+        (Loss::Mse, Task::Value { shift: 0.0, deviation: 1.0, scale: TargetScale::Plain })
     } else {
         let classes = (0..network.outputs()).map(|c| c.to_string()).collect();
         (Loss::CrossEntropy { smoothing: 0.0 }, Task::Classes(classes))

@@ -13,7 +13,7 @@ use chainrule::data::{
 };
 use chainrule::{
     Baselines, Checkpoints, Control, Ending, EpochReport, Error, Evaluation, Model, Observer, Outcome, Residuals,
-    Setup, StepReport, Summary,
+    Setup, StepReport, Summary, TargetScale, Task, choose_target_scale, with_threads,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     let rows = input.stored.as_ref().map(|stored| stored.train.rows() + stored.validation.len());
     let Input { train, stored, test, encoder, notes } = input;
     let interrupted = listen_for_interrupt()?;
-    let setup = Setup { encoder, ..setup(args) };
+    let setup = with_target_scale(args, Setup { encoder, ..setup(args) }, &train)?;
     let setup = match args.tune {
         Some(budget) => crate::tune::run(args, budget, &setup, &train, &interrupted)?,
         None => setup,
@@ -83,6 +83,16 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     }
 }
 
+/// Settles the scale of the target, unless it is given. When most rows are in a file, `train` does not tell whether all
+/// of their values have a logarithm.
+pub(crate) fn with_target_scale(args: &TrainArgs, setup: Setup, train: &Dataset) -> Result<Setup> {
+    if setup.target_scale.is_some() || args.memory.is_some() {
+        return Ok(setup);
+    }
+    let scale = with_threads(args.threads.into(), || choose_target_scale(&setup, train))?;
+    Ok(Setup { target_scale: Some(scale), ..setup })
+}
+
 pub(crate) fn setup(args: &TrainArgs) -> Setup {
     Setup {
         sizes: args.model.clone().map(|sizes| sizes.0),
@@ -91,6 +101,7 @@ pub(crate) fn setup(args: &TrainArgs) -> Setup {
         output_activation: args.output_activation,
         loss: args.loss,
         encoder: None,
+        target_scale: args.target_scale,
         scaling: args.scaling,
         optimizer: args.optimizer,
         learning_rate: args.lr,
@@ -143,6 +154,7 @@ fn read(args: &TrainArgs) -> Result<Input> {
         ("--group", args.group.is_some()),
         ("--time", args.time.is_some()),
         ("--memory", args.memory.is_some()),
+        ("--format, --delimiter, --quote, --header or --decimal", args.form.is_given()),
     ];
     if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
         let folder = args.data.display();
@@ -237,11 +249,13 @@ pub(crate) fn table_options(args: &TrainArgs) -> Result<SampleOptions> {
             (None, None) => SplitBy::Rows,
         },
         read: ReadOptions {
+            form: args.form.form(),
             categorical: args.categorical.clone(),
             numeric: args.numeric.clone(),
             drop: args.drop.clone(),
             ..ReadOptions::default()
         },
+        positive: args.target_scale == Some(TargetScale::Log),
         test,
         validation: args.validation,
         seed: args.seed,
@@ -259,9 +273,10 @@ fn announce(
 ) -> Result<Value> {
     let summary = Summary::new(model)?;
     let r = &model.recipe;
+    let scale = if let Task::Value { scale, .. } = &model.task { Some(*scale) } else { None };
     let event = json!({
         "event": "start", "data": source, "network": model.network.to_string(),
-        "parameters": summary.parameters, "loss": model.loss, "recipe": r,
+        "parameters": summary.parameters, "loss": model.loss, "target_scale": scale, "recipe": r,
         "samples": {"train": train, "validation": validation, "test": test.map_or(0, Dataset::len)},
     });
     if args.json {
@@ -283,7 +298,11 @@ fn announce(
         model.network,
         model.network.layers[0].activation,
         count(summary.parameters),
-        model.loss
+        if scale == Some(TargetScale::Log) {
+            format!("{} of the logarithm of {}", model.loss, model.target)
+        } else {
+            model.loss.to_string()
+        }
     );
     let mut parts = vec![
         format!("{} {}", r.optimizer, number(r.learning_rate)),

@@ -202,3 +202,56 @@ fn the_folder_of_a_run_has_its_curves_and_the_model() {
     again.stderr(contains("runs/1, has 7 files in it already: give one that is new or empty"));
     chainrule(&folder, &["--run", "loans.csv"]).assert().failure().stderr(contains("loans.csv, cannot be written to"));
 }
+
+#[test]
+fn how_a_table_is_written_can_be_said() {
+    let folder = TempDir::new().unwrap();
+    // Seen from the file alone, the header would be missed and the marks be a part of the texts.
+    let row = |i: usize| format!("{},5|{}|'{}'\n", i * 7 % 50, i * 3 % 50, if i * 7 % 50 > 25 { "a|b" } else { "c" });
+    std::fs::write(folder.path().join("marks.txt"), (0..80).map(row).collect::<String>()).unwrap();
+    let form = ["--delimiter", "|", "--quote", "'", "--header", "no", "--decimal", "comma", "--format", "csv"];
+    let run = |command: &[&str]| {
+        let mut run = Command::cargo_bin("chainrule").unwrap();
+        run.current_dir(folder.path()).args(command).args(form).assert()
+    };
+    run(&["train", "marks.txt", "--target", "column 3", "--epochs", "40"])
+        .success()
+        .stdout(contains("column 1  number                0.5 to 49.5").and(contains("2 different: a|b, c")));
+    run(&["evaluate", "model.safetensors", "marks.txt"]).success().stdout(contains("80 samples"));
+    run(&["predict", "model.safetensors", "marks.txt"]).success().stdout(contains("p_a|b"));
+    run(&["explain", "model.safetensors", "marks.txt", "--row", "1"]).success();
+    for (option, value, says) in [
+        ("--delimiter", "||", "one ASCII character, or tab"),
+        ("--format", "xls", "none of csv, jsonl, npy, npz, parquet, arrow"),
+        ("--header", "maybe", "possible values: yes, no"),
+    ] {
+        chainrule(&folder, &[option, value]).assert().code(2).stderr(contains(says));
+    }
+}
+
+#[test]
+fn a_price_that_spreads_widely_is_learned_by_its_logarithm() {
+    let folder = TempDir::new().unwrap();
+    let price = |i: usize| (6.0 + (i * 37 % 100) as f64 / 15.0 + (i * 53 % 10) as f64 / 5.0).exp();
+    let text: String = (0..300).map(|i| format!("{},{},{:.2}\n", i * 37 % 100, i * 53 % 10, price(i))).collect();
+    std::fs::write(folder.path().join("loans.csv"), format!("area,rooms,default\n{text}")).unwrap();
+    let of = |options: &[&str]| {
+        let events = events(chainrule(&folder, &[&["--epochs", "60"], options].concat()));
+        (event(&events, "start")["target_scale"].clone(), event(&events, "test")["rmse"].as_f64().unwrap())
+    };
+    let ((chosen, with), (plain, without)) = (of(&[]), of(&["--target-scale", "plain"]));
+    assert!(chosen == "log" && plain == "plain" && with < without, "{with} and {without}");
+    chainrule(&folder, &[]).assert().success().stdout(contains("loss mse of the logarithm of default"));
+    let predicted = Command::cargo_bin("chainrule")
+        .unwrap()
+        .current_dir(folder.path())
+        .args(["predict", "model.safetensors", "loans.csv"])
+        .output()
+        .unwrap();
+    let mut reader = csv::Reader::from_reader(predicted.stdout.as_slice());
+    let values = reader.records().map(|row| row.unwrap()[1].parse::<f64>().unwrap());
+    assert!(values.enumerate().all(|(i, value)| value > 0.5 * price(i) && value < 2.0 * price(i)));
+    std::fs::write(folder.path().join("loans.csv"), "area,default\n1,2.5\n2,-3.5\n3,1.5\n4,8.5\n5,7.5\n").unwrap();
+    let refused = chainrule(&folder, &["--target-scale", "log", "--test", "0"]).assert().failure();
+    refused.stderr(contains("loans.csv, line 3").and(contains("-3.5")).and(contains("--target-scale plain")));
+}

@@ -144,7 +144,7 @@ fn kind(column: &Column, rows: &[u32], missing: usize) -> (Kind, String) {
             let levels = levels(texts, rows);
             let present = rows.len() - missing;
             match levels.as_slice() {
-                [only] if missing == 0 => (Kind::Constant, format!("{only} in every row")),
+                [only] if missing == 0 => (Kind::Constant, format!("{} in every row", short(only))),
                 [a, b] if yes_of(a, b).is_some() => (Kind::Boolean, holds(column, rows)),
                 many if many.len() > MANY_TEXTS && many.len() * 10 >= present * 9 => {
                     (Kind::Id, format!("{} different texts in {present} rows", many.len()))
@@ -180,7 +180,6 @@ pub(crate) fn levels<'a>(texts: &'a Texts, rows: &[u32]) -> Vec<&'a str> {
 /// What a column holds, in words.
 fn holds(column: &Column, rows: &[u32]) -> String {
     const SHOWN: usize = 4;
-    const CHARACTERS: usize = 16;
     match &column.cells {
         Cells::Numbers(values) | Cells::Times(values) => {
             let values = rows.iter().map(|&row| values[row as usize]);
@@ -193,12 +192,17 @@ fn holds(column: &Column, rows: &[u32]) -> String {
         }
         Cells::Texts(texts) => {
             let levels = levels(texts, rows);
-            let short = |text: &&str| text.chars().filter(|c| !c.is_control()).take(CHARACTERS).collect::<String>();
-            let shown: Vec<String> = levels.iter().take(SHOWN).map(short).collect();
+            let shown: Vec<String> = levels.iter().take(SHOWN).map(|text| short(text)).collect();
             let more = if levels.len() > SHOWN { ", …" } else { "" };
             format!("{} different: {}{more}", levels.len(), shown.join(", "))
         }
     }
+}
+
+/// The beginning of a text, without what could break the line.
+fn short(text: &str) -> String {
+    const CHARACTERS: usize = 16;
+    text.chars().filter(|c| !c.is_control()).take(CHARACTERS).collect()
 }
 
 fn shown_date(seconds: f64) -> String {
@@ -287,6 +291,17 @@ day     date                  1970-01-01 to 1970-02-09
 label   target                2 different: c0, c1
 ";
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn a_row_of_the_table_is_one_line() {
+        let frame = Frame::new(vec![
+            numbers("a", [1.0, 2.5]),
+            texts("b", ["two\nlines".to_string(), "two\nlines".to_string()]),
+            texts("c\n", ["x\r\n".to_string(), "y".to_string()]),
+        ]);
+        let shown = Kinds::infer(&frame, &[0, 1], &[], &ReadOptions::default()).unwrap().to_string();
+        assert_eq!(shown.lines().count(), 4, "{shown}");
     }
 
     #[test]

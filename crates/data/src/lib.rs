@@ -28,7 +28,7 @@ mod utf16;
 pub use dataset::{Dataset, ImageSize, Target};
 pub use encoder::{Encoded, Encoder, Encoding, LevelOptions, Levels, Scale};
 pub use error::{DataError, Place, Position, TableError};
-pub use frame::{Cells, Chunks, Column, Format, Frame, ReadOptions, Texts, Written, read_chunks, read_frame};
+pub use frame::{Cells, Chunks, Column, Form, Format, Frame, ReadOptions, Texts, Written, read_chunks, read_frame};
 pub use idx::{IdxArray, IdxFolder, read_idx, read_idx_folder};
 pub use kinds::{ColumnKind, Kind, Kinds};
 pub use matrix::{Matrix, Values};

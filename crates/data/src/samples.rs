@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::{
-    Cells, ClassWeights, DataError, Dataset, Encoder, Frame, Kind, Kinds, LevelOptions, Matrix, ReadOptions, Split,
-    TableError, Target, Task, read_frame, table::mixed_target, target, weights,
+    Cells, ClassWeights, DataError, Dataset, Encoder, Form, Frame, Kind, Kinds, LevelOptions, Matrix, ReadOptions,
+    Split, TableError, Target, Task, read_frame, table::mixed_target, target, weights,
 };
 
 /// How a table becomes samples.
@@ -24,6 +24,8 @@ pub struct SampleOptions {
     pub read: ReadOptions,
     /// How many features a category may have.
     pub levels: LevelOptions,
+    /// Whether every value of the target must be above 0, since its logarithm is to be learned.
+    pub positive: bool,
     /// The share of rows to test on.
     pub test: f64,
     /// The share of the other rows that will be held out to choose the best epoch, [`usual_validation`] if not given:
@@ -104,6 +106,7 @@ impl SampleOptions {
             split: SplitBy::Rows,
             read: ReadOptions::default(),
             levels: LevelOptions::default(),
+            positive: false,
             test: 0.2,
             validation: None,
             seed: 0,
@@ -139,6 +142,9 @@ impl SampleOptions {
         }
         check_rows(&frame, frame.rows())?;
         let target = target::read(&frame, &self.target, self.task)?;
+        if self.positive {
+            target::check_positive(&frame, &target)?;
+        }
         if let Target::Classes { names, labels } = &target
             && names.len() == labels.len()
         {
@@ -253,10 +259,11 @@ impl TargetTable {
 /// If a file cannot be read, lacks a column, or has another kind of values in one.
 pub fn read_known<P: AsRef<Path>>(
     paths: &[P],
+    form: &Form,
     encoder: &Encoder,
     target: Option<(&str, Option<&[String]>)>,
 ) -> Result<KnownSamples, DataError> {
-    let mut read = encoder.read_options();
+    let mut read = ReadOptions { form: form.clone(), ..encoder.read_options() };
     target::ask_known(&mut read, target);
     let frame = read_frame(paths, &read)?;
     let target = target::read_if_there(&frame, target)?;

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use crate::{
-    Cells, DataError, Dataset, Frame, Matrix, ReadOptions, Split, TableError, Target, Values, read_frame, target,
+    Cells, DataError, Dataset, Form, Frame, Matrix, ReadOptions, Split, TableError, Target, Values, read_frame, target,
 };
 
 /// What to read from a table.
@@ -74,10 +74,11 @@ pub fn read_table(path: &Path, options: &TableOptions) -> Result<Dataset, DataEr
 /// among those given.
 pub fn read_table_with_columns(
     path: &Path,
+    form: &Form,
     features: &[String],
     target: Option<(&str, Option<&[String]>)>,
 ) -> Result<Dataset, DataError> {
-    let mut read = ReadOptions { columns: Some(features.to_vec()), ..ReadOptions::default() };
+    let mut read = ReadOptions { form: form.clone(), columns: Some(features.to_vec()), ..ReadOptions::default() };
     target::ask_known(&mut read, target);
     let frame = read_frame(&[path], &read)?;
     let found = target.filter(|(name, _)| frame.column(name).is_ok());

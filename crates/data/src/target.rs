@@ -68,6 +68,18 @@ pub(crate) fn read(frame: &Frame, name: &str, task: Task) -> Result<Target, Data
     }
 }
 
+/// Refuses a value that has no logarithm.
+pub(crate) fn check_positive(frame: &Frame, target: &Target) -> Result<(), DataError> {
+    let Target::Values { values, name } = target else { return Ok(()) };
+    match values.iter().position(|&value| value <= 0.0) {
+        Some(row) => {
+            let (place, text) = (frame.place(row), values[row].to_string());
+            Err(TableError::NotPositive { place, column: name.clone(), text }.into())
+        }
+        None => Ok(()),
+    }
+}
+
 /// The target in the column of that name, when its classes are known from a model: no others are allowed.
 fn read_known(frame: &Frame, name: &str, classes: &[String]) -> Result<Target, DataError> {
     let Cells::Texts(texts) = &frame.column(name)?.cells else { return read(frame, name, Task::Classify) };

@@ -4,7 +4,9 @@ mod common;
 
 use std::{fs, io::Write as _};
 
-use chainrule_data::{Cells, DataError, Frame, Position, ReadOptions, TableError, read_chunks, read_frame};
+use chainrule_data::{
+    Cells, DataError, Form, Format, Frame, Position, ReadOptions, TableError, read_chunks, read_frame,
+};
 use common::{gzip, write};
 use proptest::prelude::*;
 use tempfile::tempdir;
@@ -12,6 +14,10 @@ use tempfile::tempdir;
 fn read_with(name: &str, content: &[u8], options: &ReadOptions) -> Result<Frame, DataError> {
     let dir = tempdir().unwrap();
     read_frame(&[write(dir.path(), name, content)], options)
+}
+
+fn form(form: Form) -> ReadOptions {
+    ReadOptions { form, ..ReadOptions::default() }
 }
 
 fn read(text: &str) -> Frame {
@@ -74,10 +80,10 @@ fn sees_how_a_text_is_written() {
 #[test]
 fn takes_orders() {
     let text = "1;2\n3,5;4\n";
-    let options = ReadOptions { header: Some(true), ..ReadOptions::default() };
+    let options = form(Form { header: Some(true), ..Form::default() });
     let frame = read_with("a.csv", text.as_bytes(), &options).unwrap();
     assert_eq!((names(&frame), numbers(&frame, "1")), (vec!["1", "2"], &[3.5][..]));
-    let options = ReadOptions { decimal_comma: Some(false), header: Some(true), ..ReadOptions::default() };
+    let options = form(Form { decimal_comma: Some(false), header: Some(true), ..Form::default() });
     let frame = read_with("a.csv", text.as_bytes(), &options).unwrap();
     assert_eq!(texts(&frame, "1"), [Some("3,5")]);
 
@@ -91,9 +97,9 @@ fn takes_orders() {
     assert!(error(text, &options).contains("has no column \"bb\""));
     let options = ReadOptions { numeric: strings(&["b"]), ..Default::default() };
     assert!(error(text, &options).contains("line 2, column \"b\": \"x\" is not a number"));
-    let options = ReadOptions { delimiter: Some(b';'), ..Default::default() };
+    let options = form(Form { delimiter: Some(b';'), ..Form::default() });
     assert!(error(text, &options).contains("one column when separated by ';', and several by ','"));
-    let options = ReadOptions { delimiter: Some(b','), quote: Some(b'\''), ..Default::default() };
+    let options = form(Form { delimiter: Some(b','), quote: Some(b'\''), ..Form::default() });
     assert_eq!(texts(&read_with("a.csv", b"a,b\n'x,y',1\n", &options).unwrap(), "a"), [Some("x,y")]);
 }
 
@@ -218,9 +224,10 @@ fn reads_lines_of_json() {
         ("{\"a\": [1]}\n", "column \"a\": holds a list"),
         ("{\"a\": {}}\n", "column \"a\": holds an object"),
         ("{\"a\": 1", "line 1: the line is not a JSON object"),
+        ("{\"a\\n\": [1]}\n", "--drop a\\n"),
     ] {
         let message = read_with("a.jsonl", text.as_bytes(), &ReadOptions::default()).unwrap_err().to_string();
-        assert!(message.contains(expected), "{message}");
+        assert!(message.contains(expected) && !message.contains(char::is_control), "{message}");
     }
 }
 
@@ -259,6 +266,7 @@ fn reads_arrays() {
         (npy("<f4", false, "(99999999999999999, 1000)", &floats), "elements, more than"),
         (npy("<f4", false, "(1, 999999999)", &floats), "columns, and at most"),
         (npy("<c8", false, "(1,)", &floats), "type <c8 are not read"),
+        (npy("<\u{1b}8", false, "(1,)", &floats), "type <\\u{1b}8 are not read"),
         (npy("<f4", false, "()", &floats), "a single number"),
         (npy("<f4", false, "(3, 2)", &floats)[..40].to_vec(), "ends within its header"),
     ] {
@@ -289,6 +297,10 @@ fn reads_archives_of_arrays() {
     let whole = fs::read(&path).unwrap();
     let cut = read_with("a.npz", &whole[..whole.len() - 10], &ReadOptions::default());
     assert!(matches!(cut, Err(DataError::Table(TableError::Damaged { .. }))), "{cut:?}");
+    let empty = [b"PK\x05\x06".as_slice(), &[0; 18]].concat();
+    let options = form(Form { format: Some(Format::Npz), ..Form::default() });
+    let message = read_with("empty.npz", &empty, &options).unwrap_err().to_string();
+    assert!(message.contains("it holds no array"), "{message}");
 }
 
 proptest! {
@@ -297,9 +309,8 @@ proptest! {
     #[test]
     fn texts_are_those_of_the_csv_crate(content in "([ab,\"\n é]|\"\"|\r\n|\",|,\"){0,60}") {
         let text = format!("p,q\n{content}\n");
-        let options = ReadOptions {
-            delimiter: Some(b','), header: Some(true), categorical: strings(&["p", "q"]), ..Default::default()
-        };
+        let form = Form { delimiter: Some(b','), header: Some(true), ..Form::default() };
+        let options = ReadOptions { form, categorical: strings(&["p", "q"]), ..Default::default() };
         let found = read_with("a.csv", text.as_bytes(), &options);
         let mut reader = csv::ReaderBuilder::new().flexible(true).terminator(csv::Terminator::Any(b'\n'))
             .from_reader(text.as_bytes());

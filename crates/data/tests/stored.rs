@@ -141,3 +141,21 @@ fn values_and_what_cannot_be() {
     std::fs::write(&constant, "a,b\n1,\n2,\n").unwrap();
     assert!(error(&every, &constant).contains("no value"));
 }
+
+#[test]
+fn a_value_without_logarithm_is_named_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table.csv");
+    let rows: String =
+        (0..400).map(|i| format!("{i}.5,{}\n", if i == 321 { 0.0 } else { 1.5 + f64::from(i) })).collect();
+    std::fs::write(&path, format!("area,price\n{rows}")).unwrap();
+    let positive = SampleOptions { positive: true, ..options("price") };
+    let in_memory = positive.read(&[&path]).unwrap_err().to_string();
+    let stored = positive.read_stored(&[&path], LEAST_MEMORY, folder.path()).unwrap_err().to_string();
+    for error in [in_memory, stored] {
+        for part in ["table.csv", "line 323", "\"price\"", "0 has no logarithm", "--target-scale plain"] {
+            assert!(error.contains(part), "{part} is not in {error}");
+        }
+    }
+    assert!(options("price").read(&[&path]).is_ok());
+}

@@ -4,7 +4,9 @@ mod common;
 
 use std::path::Path;
 
-use chainrule_data::{DataError, Dataset, TableOptions, Target, Task, Values, read_table, read_table_with_columns};
+use chainrule_data::{
+    DataError, Dataset, Form, TableOptions, Target, Task, Values, read_table, read_table_with_columns,
+};
 use common::{gzip, write};
 use proptest::prelude::*;
 use tempfile::tempdir;
@@ -100,7 +102,7 @@ fn reads_the_columns_of_a_model() {
     let path = write(dir.path(), "a.csv", b"note,b,kind,a\nn/a,1,dog,2\n,3,cat,4\n");
     let features = ["a".to_string(), "b".to_string()];
     let known = ["cow".to_string(), "dog".to_string(), "cat".to_string()];
-    let read = |target| read_table_with_columns(Path::new(&path), &features, target).unwrap();
+    let read = |target| read_table_with_columns(Path::new(&path), &Form::default(), &features, target).unwrap();
     let set = read(Some(("kind", Some(&known))));
     assert_eq!(set.feature_names, features);
     assert_eq!(floats(&set), [2.0, 1.0, 4.0, 3.0]);
@@ -115,7 +117,7 @@ fn a_table_to_evaluate_may_have_one_class_only() {
     let dir = tempdir().unwrap();
     let path = write(dir.path(), "a.csv", b"x,t\n1,5.0\n2,5\n");
     let known = ["4".to_string(), "5".to_string()];
-    let set = read_table_with_columns(&path, &["x".to_string()], Some(("t", Some(&known)))).unwrap();
+    let set = read_table_with_columns(&path, &Form::default(), &["x".to_string()], Some(("t", Some(&known)))).unwrap();
     assert_eq!(set.target, classes(&[1, 1], &["4", "5"]));
 }
 

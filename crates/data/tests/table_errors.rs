@@ -5,7 +5,7 @@ mod common;
 use std::path::PathBuf;
 
 use chainrule_data::{
-    DataError, Dataset, Position, TableError, TableOptions, Task, read_table, read_table_with_columns,
+    DataError, Dataset, Form, Position, TableError, TableOptions, Task, read_table, read_table_with_columns,
 };
 use common::{gzip, write};
 use tempfile::{TempDir, tempdir};
@@ -103,7 +103,7 @@ fn missing_columns() {
     );
     let features = ["rooms".to_string(), "aera".to_string()];
     write(case.dir.path(), "houses.csv", b"rooms,area\n1,2\n");
-    let missing = read_table_with_columns(path, &features, None);
+    let missing = read_table_with_columns(path, &Form::default(), &features, None);
     assert_error!(
         missing,
         path,
@@ -239,7 +239,7 @@ fn classes_the_model_does_not_know() {
     let case = Case::new();
     let path = write(case.dir.path(), "houses.csv", b"x,t\n1,dog\n2,dgo\n");
     let known = ["cat".to_string(), "dog".to_string()];
-    let unknown = read_table_with_columns(&path, &["x".to_string()], Some(("t", Some(&known))));
+    let unknown = read_table_with_columns(&path, &Form::default(), &["x".to_string()], Some(("t", Some(&known))));
     assert_error!(
         unknown,
         path,

@@ -130,7 +130,10 @@ fn syntax_errors_point_at_their_place() {
         ("exp = 3", "`exp` is a function", 1, 1),
         ("c = a\nc = b", "`c` is defined twice", 2, 1),
         ("e = c + 1; c = a", "`c` is defined here but used before", 1, 12),
+        ("c = a; d = b + c*d", "`d` is computed from itself", 1, 8),
         ("a $ b", "`$` has no meaning here", 1, 3),
+        ("a\u{1b} b", "`\\u{1b}` has no meaning here", 1, 2),
+        ("\r+ a\tb", "expected a number", 1, 2),
         ("1.2.3", "expected an operator", 1, 4),
         (".", "`.` is not a number", 1, 1),
         ("1e999", "`1e999` is not a number", 1, 1),
@@ -143,6 +146,7 @@ fn syntax_errors_point_at_their_place() {
         let error = parse(&g, text).unwrap_err();
         assert!(error.to_string().contains(message), "{text:?}: {error}");
         assert_eq!((error.line, error.column), (line, column), "{text:?}: {error}");
+        assert!(!error.text.contains(char::is_control), "{error:?}");
         let lines: Vec<String> = error.to_string().lines().map(str::to_owned).collect();
         let caret = lines.last().unwrap().chars().take_while(|&c| c == ' ').count();
         assert!(lines.last().unwrap().contains('^'));

@@ -112,9 +112,19 @@ impl Scale {
 fn between(points: &[(f64, f64)], x: f64) -> f64 {
     let after = points.partition_point(|&(known, _)| known < x);
     match (after.checked_sub(1).map(|before| points[before]), points.get(after)) {
-        (Some((x0, y0)), Some((x1, y1))) => y0 + (x - x0) / (x1 - x0) * (y1 - y0),
+        (Some((x0, y0)), Some(&(x1, y1))) => y0 + share(x0, x, x1) * (y1 - y0),
         (None, Some(&(_, y))) | (Some((_, y)), None) => y,
         (None, None) => 0.0,
+    }
+}
+
+/// How far `x` is on the way from `x0` to `x1`.
+fn share(x0: f64, x: f64, x1: f64) -> f64 {
+    if (x1 - x0).is_finite() {
+        (x - x0) / (x1 - x0)
+    } else {
+        // The whole way is longer than a number can be, half of it is not.
+        (x / 2.0 - x0 / 2.0) / (x1 / 2.0 - x0 / 2.0)
     }
 }
 
@@ -127,7 +137,7 @@ pub(super) fn median(values: &mut [f64]) -> f64 {
     let even = values.len().is_multiple_of(2);
     let (below, &mut upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
     let lower = if even { below.iter().copied().fold(f64::MIN, f64::max) } else { upper };
-    lower + (upper - lower) / 2.0
+    lower.midpoint(upper)
 }
 
 fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
@@ -145,10 +155,14 @@ fn moments(values: &[f64]) -> (f64, f64) {
     (mean, variance.sqrt())
 }
 
-/// The fourth central moment over the square of the second; 0 for values that are all the same.
+/// The fourth central moment over the square of the second; 0 for values that are all the same, and infinite for values
+/// too large to be squared.
 fn kurtosis(values: &[f64]) -> f64 {
     let (mean, deviation) = moments(values);
-    if deviation.is_nan() || deviation <= 0.0 {
+    if !deviation.is_finite() {
+        return f64::INFINITY;
+    }
+    if deviation <= 0.0 {
         return 0.0;
     }
     values.iter().map(|value| ((value - mean) / deviation).powi(4)).sum::<f64>() / values.len() as f64
@@ -212,6 +226,26 @@ mod tests {
         // Nine zeros in ten, and prices.
         let mut prices: Vec<f64> = grid.iter().map(|&x| if x < 1.28 { 0.0 } else { x.exp().powi(3) }).collect();
         assert!(!matches!(Scale::fit(&mut prices), Scale::Standard { .. }));
+    }
+
+    #[test]
+    fn numbers_of_any_size_have_a_scale() {
+        let columns: [&[f64]; 5] = [
+            &[1e-307, 2e77, 1e-300, 5e-324, 1e-310],
+            &[-1.7e308, 1.7e308, 1e308],
+            &[-1.7e308, 1.7e308],
+            &[0.0, 1e200, 1.0],
+            &[0.0, 5e-324],
+        ];
+        for column in columns {
+            assert!(median(&mut column.to_vec()).is_finite(), "{column:?}");
+            for scale in [Scale::fit(&mut column.to_vec()), Scale::ranks(&mut column.to_vec())] {
+                assert!(scale.is_sound(), "{scale:?} for {column:?}");
+                let probes = column.iter().flat_map(|&x| [x, x / 2.0]).chain([0.0, 1.0, f64::MAX, f64::MIN]);
+                let scaled: Vec<f32> = probes.map(|probe| scale.apply(probe)).collect();
+                assert!(scaled.iter().all(|value| value.is_finite()), "{scale:?} for {column:?}: {scaled:?}");
+            }
+        }
     }
 
     proptest! {

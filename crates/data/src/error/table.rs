@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use thiserror::Error;
 
-use super::text::{and_more, in_column, shown, shown_list, suggestion};
+use super::text::{and_more, in_column, plain, shown, shown_list, suggestion};
 use crate::MAX_CLASSES;
 
 /// A row of a file, shown as `houses.csv, line 3`.
@@ -163,6 +163,20 @@ pub enum TableError {
         /// The offending text.
         text: String,
     },
+    /// A value is not above 0, though its logarithm is to be learned.
+    #[error(
+        "{place}, column {}: {} has no logarithm, since it is not above 0; give --target-scale plain, or correct the cell",
+        shown(column),
+        shown(text)
+    )]
+    NotPositive {
+        /// Where it is.
+        place: Place,
+        /// The name of the column.
+        column: String,
+        /// The offending number.
+        text: String,
+    },
     /// A number has no `f32`.
     #[error(
         "{place}, column {}: {} is beyond the range of 32-bit floats (about 3.4e38); use a larger unit for the column, or correct the cell",
@@ -281,9 +295,10 @@ pub enum TableError {
     },
     /// Nearly all cells of a column are numbers, and one is not.
     #[error(
-        "{place}, column {}: {} is not a number, though other cells of the column are; correct the cell or leave it empty, or read the column as categories with --categorical {column}",
+        "{place}, column {}: {} is not a number, though other cells of the column are; correct the cell or leave it empty, or read the column as categories with --categorical {}",
         shown(column),
-        shown(text)
+        shown(text),
+        plain(column)
     )]
     Mixed {
         /// Where it is.
@@ -295,9 +310,10 @@ pub enum TableError {
     },
     /// Nearly all cells of a column are times, and one is not.
     #[error(
-        "{place}, column {}: {} is not a date, though other cells of the column are; write it as 2024-01-31 or 2024-01-31 12:00:00, or read the column as categories with --categorical {column}",
+        "{place}, column {}: {} is not a date, though other cells of the column are; write it as 2024-01-31 or 2024-01-31 12:00:00, or read the column as categories with --categorical {}",
         shown(column),
-        shown(text)
+        shown(text),
+        plain(column)
     )]
     NotATime {
         /// Where it is.
@@ -308,7 +324,7 @@ pub enum TableError {
         text: String,
     },
     /// A column holds something that is no cell, such as a list.
-    #[error("{}, column {}: holds {what}, and a table has numbers, text, dates and yes or no in its cells; flatten the column, or leave it out with --drop {column}", file.display(), shown(column))]
+    #[error("{}, column {}: holds {what}, and a table has numbers, text, dates and yes or no in its cells; flatten the column, or leave it out with --drop {}", file.display(), shown(column), plain(column))]
     Nested {
         /// The file.
         file: PathBuf,
@@ -318,7 +334,7 @@ pub enum TableError {
         what: String,
     },
     /// A file is not of the format that it claims to be, or is damaged.
-    #[error("{} is not a whole {format} file ({cause}); copy or download it again", file.display())]
+    #[error("{} is not a whole {format} file ({}); copy or download it again", file.display(), plain(cause))]
     Damaged {
         /// The file.
         file: PathBuf,
@@ -343,7 +359,8 @@ pub enum TableError {
     SortedInParts,
     /// A line of JSON is no object.
     #[error(
-        "{place}: the line is not a JSON object ({cause}); write one object a line, such as {{\"a\": 1, \"b\": \"x\"}}"
+        "{place}: the line is not a JSON object ({}); write one object a line, such as {{\"a\": 1, \"b\": \"x\"}}",
+        plain(cause)
     )]
     NotAnObject {
         /// Where it is.

@@ -11,14 +11,25 @@ pub(super) fn shown(text: &str) -> String {
             shown.push('…');
             break;
         }
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
+        push_plain(character, &mut shown);
     }
     shown.push('"');
     shown
+}
+
+/// Text of a file as part of a message, whole: a name to be typed, or what another library says.
+pub(super) fn plain(text: &str) -> String {
+    let mut plain = String::new();
+    text.chars().for_each(|character| push_plain(character, &mut plain));
+    plain
+}
+
+fn push_plain(character: char, to: &mut String) {
+    if character.is_control() {
+        to.extend(character.escape_default());
+    } else {
+        to.push(character);
+    }
 }
 
 pub(super) fn shown_list(texts: &[String]) -> String {
@@ -68,6 +79,7 @@ mod tests {
     #[test]
     fn text_of_the_file_cannot_steer_the_terminal() {
         assert_eq!(shown("a\u{1b}[2J\n"), "\"a\\u{1b}[2J\\n\"");
+        assert_eq!(plain("it's\r\u{0}"), "it's\\r\\u{0}");
         assert_eq!(shown(&"x".repeat(100)).chars().count(), SHOWN_CHARACTERS + 3);
     }
 

@@ -36,11 +36,11 @@ struct FirstRow {
 
 impl Layout {
     pub(super) fn find(file: &Arc<Path>, blocks: &mut Blocks, options: &ReadOptions) -> Result<Self, DataError> {
-        let quote = options.quote.unwrap_or(b'"');
+        let quote = options.form.quote.unwrap_or(b'"');
         // What is no text would be found wrong for another reason below.
         refuse_nul(file, blocks.bytes(), 1)?;
         let guess = guess_delimiter(blocks.bytes(), quote);
-        let dialect = Dialect { delimiter: options.delimiter.unwrap_or(guess), quote };
+        let dialect = Dialect { delimiter: options.form.delimiter.unwrap_or(guess), quote };
         let first = FirstRow::read(file, blocks, dialect)?;
         let alone = first.cells.len() == 1;
         if first.cells.iter().any(|cell| cell.contains('\r')) {
@@ -54,10 +54,10 @@ impl Layout {
 
         let rest = &blocks.bytes()[first.end..];
         let below = first.line + first.lines;
-        let comma = options.decimal_comma.unwrap_or_else(|| has_decimal_commas(rest, dialect));
+        let comma = options.form.decimal_comma.unwrap_or_else(|| has_decimal_commas(rest, dialect));
         let point = if comma { b',' } else { b'.' };
         let mut tallies = survey(rest, dialect, point, first.cells.len(), below);
-        let has_header = options.header.unwrap_or_else(|| is_header(&first.cells, &tallies, point));
+        let has_header = options.form.header.unwrap_or_else(|| is_header(&first.cells, &tallies, point));
         let (header_bytes, header_lines) = if has_header { (first.end, below - 1) } else { (0, 0) };
         if !has_header {
             for (tally, cell) in tallies.iter_mut().zip(&first.cells) {

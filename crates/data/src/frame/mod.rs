@@ -17,7 +17,7 @@ mod columnar;
 
 use std::{path::Path, sync::Arc};
 
-pub use read::{Chunks, Format, ReadOptions, read_chunks, read_frame};
+pub use read::{Chunks, Form, Format, ReadOptions, read_chunks, read_frame};
 pub use texts::Texts;
 pub use written::Written;
 

@@ -96,6 +96,10 @@ pub(super) fn open_archive(file: Arc<Path>, source: Source, options: &ReadOption
         }
         members.push((index, first..names.len()));
     }
+    if names.is_empty() {
+        let (file, cause) = (file.to_path_buf(), "it holds no array".to_string());
+        return Err(TableError::Damaged { file, format: "NPZ", cause }.into());
+    }
     let chosen = choose(&file, &names, options)?;
     let copied = choose_written(&file, &names, options)?;
     let mut cells: Vec<Option<Cells>> = vec![None; names.len()];

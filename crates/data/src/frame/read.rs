@@ -2,6 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    str::FromStr,
     sync::Arc,
 };
 
@@ -25,10 +26,27 @@ pub enum Format {
     Arrow,
 }
 
-/// How to read a table; what is not given is seen from the file.
-#[derive(Clone, Debug, Default)]
-pub struct ReadOptions {
-    /// How the file is written.
+impl FromStr for Format {
+    type Err = String;
+
+    /// Reads `csv` (any delimited text), `jsonl`, `npy`, `npz`, `parquet` or `arrow`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(match text {
+            "csv" => Self::Delimited,
+            "jsonl" => Self::JsonLines,
+            "npy" => Self::Npy,
+            "npz" => Self::Npz,
+            "parquet" => Self::Parquet,
+            "arrow" => Self::Arrow,
+            _ => return Err(format!("`{text}` is none of csv, jsonl, npy, npz, parquet, arrow")),
+        })
+    }
+}
+
+/// How a file is written; what is not given is seen from the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Form {
+    /// Its format.
     pub format: Option<Format>,
     /// What stands between cells.
     pub delimiter: Option<u8>,
@@ -38,6 +56,13 @@ pub struct ReadOptions {
     pub header: Option<bool>,
     /// Whether numbers have a decimal comma.
     pub decimal_comma: Option<bool>,
+}
+
+/// How to read a table.
+#[derive(Clone, Debug, Default)]
+pub struct ReadOptions {
+    /// How its files are written.
+    pub form: Form,
     /// The columns to read, in this order; all of them unless given.
     pub columns: Option<Vec<String>>,
     /// Columns to read besides `columns` where the file has them.
@@ -165,7 +190,7 @@ fn open(path: &Path, options: &ReadOptions) -> Result<Batches, DataError> {
         return Err(TableError::Spreadsheet { file: path.into() }.into());
     }
     let start = source.peek(path, 8)?;
-    match options.format.unwrap_or_else(|| format(path, &start)) {
+    match options.form.format.unwrap_or_else(|| format(path, &start)) {
         Format::Delimited => {
             let mut reader = Delimited::open(file, source, options)?;
             Ok(batches(move || reader.read()))

@@ -12,7 +12,8 @@ use std::path::Path;
 pub use file::{Fingerprint, Stored};
 
 use crate::{
-    DataError, Dataset, Encoder, Kinds, SampleOptions, Target, read_chunks, samples::check_rows, target, weights,
+    DataError, Dataset, Encoder, Kinds, ReadOptions, SampleOptions, Target, read_chunks, samples::check_rows, target,
+    weights,
 };
 use file::{Writer, row_bytes};
 use survey::{Part, Survey};
@@ -91,7 +92,7 @@ impl SampleOptions {
             Target::Classes { names, .. } => Some((self.target.as_str(), Some(names.as_slice()))),
             Target::Values { .. } => Some((self.target.as_str(), None)),
         };
-        let mut read = encoder.read_options();
+        let mut read = ReadOptions { form: self.read.form.clone(), ..encoder.read_options() };
         target::ask_known(&mut read, known);
         read.numeric.extend(self.weight.clone());
         read.also.extend(self.weight.iter().chain(self.split.column()).cloned());
@@ -107,6 +108,9 @@ impl SampleOptions {
             }
             let frame = if rows.len() == chunk.rows() { chunk } else { chunk.select(&rows) };
             let target = target::read_if_there(&frame, known)?.expect("the target was there in the first reading");
+            if self.positive {
+                target::check_positive(&frame, &target)?;
+            }
             let weights = self.weight.as_ref().map(|name| weights::column(&frame, name)).transpose()?;
             for (part, into) in
                 [(Part::Train, None), (Part::Validation, Some(&mut validation)), (Part::Test, Some(&mut test))]

@@ -12,7 +12,7 @@ pub enum Problem {
     #[error("there is no expression")]
     Empty,
     /// A character that begins nothing.
-    #[error("`{0}` has no meaning here")]
+    #[error("`{}` has no meaning here", plain(&.0.to_string()))]
     Character(char),
     /// A number that cannot be read.
     #[error("`{0}` is not a number")]
@@ -58,6 +58,9 @@ pub enum Problem {
     /// A definition of a name that was read before as a variable.
     #[error("`{0}` is defined here but used before: move this statement up")]
     UsedBefore(String),
+    /// A definition that reads its own name.
+    #[error("`{0}` is computed from itself: choose another name for the result")]
+    OfItself(String),
 }
 
 /// A [`Problem`] and its place.
@@ -95,6 +98,15 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     close.filter(|(distance, c)| *distance <= (c.len().max(name.len()) / 3).max(1)).min().map(|(_, c)| c.to_owned())
 }
 
+/// Text as part of a message: control characters, which could steer the terminal or break the line, are spelled out.
+pub fn plain(text: &str) -> String {
+    let mut plain = String::new();
+    for c in text.chars() {
+        if c.is_control() { plain.extend(c.escape_default()) } else { plain.push(c) }
+    }
+    plain
+}
+
 /// A problem with the place that it has in the text.
 pub(super) fn locate(text: &str, problem: Problem, at: Range<usize>) -> ParseError {
     let start = text[..at.start].rfind('\n').map_or(0, |i| i + 1);
@@ -104,7 +116,8 @@ pub(super) fn locate(text: &str, problem: Problem, at: Range<usize>) -> ParseErr
         line: text[..start].matches('\n').count() + 1,
         column: text[start..at.start].chars().count() + 1,
         width: text[at.start..at.end.min(end).max(at.start)].chars().count(),
-        text: text[start..end].trim_end().to_owned(),
+        // A space for each, so that the place stays right; a message must not steer the terminal.
+        text: text[start..end].trim_end().replace(char::is_control, " "),
     }
 }
 

@@ -9,7 +9,7 @@
 mod error;
 mod token;
 
-pub use error::{ParseError, Problem, ValueError, nearest};
+pub use error::{ParseError, Problem, ValueError, nearest, plain};
 
 use crate::expr::Expr;
 use crate::graph::Graph;
@@ -132,10 +132,11 @@ impl<'g> Parser<'g> {
     }
 
     fn statement(&mut self) -> Result<(), Fault> {
+        let start = self.place();
         let name = match (self.peek(), self.tokens.get(self.at + 1).map(|t| &t.0)) {
             (Token::Name(name), Some(Token::Sign('='))) => {
-                let (name, place) = (name.clone(), self.place());
-                self.may_define(&name).map_err(|problem| (problem, place))?;
+                let name = name.clone();
+                self.may_define(&name).map_err(|problem| (problem, start.clone()))?;
                 self.next();
                 self.next();
                 Some(name)
@@ -145,6 +146,9 @@ impl<'g> Parser<'g> {
         let value = self.expression()?;
         self.formula.output = value;
         if let Some(name) = name {
+            if self.known.contains_key(&name) {
+                return Err((Problem::OfItself(name), start));
+            }
             // A second name for a value that has one already is kept here only.
             let named = self.graph.nodes().name(value.id()).is_some();
             let value = if named { value } else { value.named(&name) };
