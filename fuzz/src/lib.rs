@@ -21,8 +21,11 @@ use std::path::Path;
 use std::str::FromStr;
 use tempfile::NamedTempFile;
 
+/// What is done with an input; whether it was accepted.
+pub type Body = fn(&[u8]) -> bool;
+
 /// Every target by its name.
-pub const TARGETS: &[(&str, fn(&[u8]) -> bool)] = &[
+pub const TARGETS: &[(&str, Body)] = &[
     ("expression", expression),
     ("csv", csv),
     ("json_lines", json_lines),
