@@ -21,8 +21,11 @@ use std::path::Path;
 use std::str::FromStr;
 use tempfile::NamedTempFile;
 
-/// Every target by its name.
-pub const TARGETS: &[(&str, fn(&[u8]) -> bool)] = &[
+/// A target: its name, and what is done with an input.
+pub type Body = (&'static str, fn(&[u8]) -> bool);
+
+/// Every target.
+pub const TARGETS: &[Body] = &[
     ("expression", expression),
     ("csv", csv),
     ("json_lines", json_lines),

@@ -94,6 +94,14 @@ impl OnDisk {
         self.blocks.chunks(self.stored.blocks_at_once()).nth(part).unwrap_or_default().to_vec()
     }
 
+    /// Waits for what was read ahead and is not wanted.
+    fn drop_ahead(&mut self) {
+        if let Some((_, reader)) = self.ahead.take() {
+            let room = reader.join().expect("reading does not panic");
+            self.spare = Some(room.unwrap_or_else(|_| self.stored.none()));
+        }
+    }
+
     /// Begins to read a part, if there is one.
     fn read_ahead(&mut self, part: usize) {
         let blocks = self.blocks_of(part);
@@ -113,6 +121,7 @@ impl Source for OnDisk {
     }
 
     fn begin(&mut self, epoch: usize, seed: u64) {
+        self.drop_ahead();
         (self.epoch, self.seed) = (epoch, seed);
         self.blocks = (0..self.stored.blocks() as u32).collect();
         shuffle(&mut self.blocks, seed, epoch as u64);
@@ -124,7 +133,8 @@ impl Source for OnDisk {
     }
 
     fn part(&mut self, part: usize) -> Result<(&Dataset, &[u32]), Error> {
-        if !self.ahead.as_ref().is_some_and(|(ahead, _)| *ahead == part) {
+        if self.ahead.as_ref().is_none_or(|(ahead, _)| *ahead != part) {
+            self.drop_ahead();
             self.read_ahead(part);
         }
         let (_, reader) = self.ahead.take().expect("the part is being read");

@@ -3,7 +3,8 @@
 use crate::Usage;
 use crate::args::TrainArgs;
 use crate::output::{Grid, HEADING, RESULT, count, is_lost, number, say};
-use crate::train::{setup, table_options, with_target_scale};
+use crate::samples::table_options;
+use crate::train::{setup, with_target_scale};
 use anyhow::{Result, bail};
 use chainrule::data::Samples;
 use chainrule::{Baselines, Metrics, Setup, evaluate, fit, with_threads};

@@ -11,6 +11,7 @@ mod lines;
 mod output;
 mod predict;
 mod record;
+mod samples;
 mod summary;
 mod train;
 mod tune;

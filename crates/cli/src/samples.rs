@@ -1,0 +1,156 @@
+//! The samples of `chainrule train`: from files and options to rows to train and test on.
+
+use crate::Usage;
+use crate::args::TrainArgs;
+use crate::output::{count, percent};
+use anyhow::{Result, bail};
+use chainrule::TargetScale;
+use chainrule::data::{
+    Dataset, Encoder, IdxFolder, ReadOptions, SampleOptions, Samples, SplitBy, Stored, StoredSamples, Target,
+    Task as TableTask, read_idx_folder,
+};
+use std::path::Path;
+
+/// What there is to train and test on.
+pub(crate) struct Input {
+    /// The samples to train on, or a few of them if most are in a file.
+    pub(crate) train: Dataset,
+    pub(crate) stored: Option<Kept>,
+    pub(crate) test: Option<Dataset>,
+    /// How the columns of a table became features.
+    pub(crate) encoder: Option<Encoder>,
+    /// What is to be said of the data.
+    pub(crate) notes: Vec<String>,
+}
+
+/// What is learned from when it does not fit in memory.
+pub(crate) struct Kept {
+    pub(crate) train: Stored,
+    pub(crate) validation: Dataset,
+}
+
+/// Reads what is to be trained and tested on.
+pub(crate) fn read(args: &TrainArgs) -> Result<Input> {
+    if !args.data.is_dir() {
+        return read_table(args);
+    }
+    let given = [
+        ("--target", args.target.is_some()),
+        ("--task", args.task.is_some()),
+        ("--test", args.test.is_some()),
+        ("--categorical", !args.categorical.is_empty()),
+        ("--numeric", !args.numeric.is_empty()),
+        ("--drop", !args.drop.is_empty()),
+        ("--weight", args.weight.is_some()),
+        ("--class-weight", args.class_weight.is_some()),
+        ("--group", args.group.is_some()),
+        ("--time", args.time.is_some()),
+        ("--memory", args.memory.is_some()),
+        ("--format, --delimiter, --quote, --header or --decimal", args.form.is_given()),
+    ];
+    if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
+        let folder = args.data.display();
+        bail!(Usage(format!(
+            "{option} is for tables, and {folder} is a folder: give a file, or a pattern such as '{folder}/*.csv'"
+        )));
+    }
+    let IdxFolder { train, test } = read_idx_folder(&args.data)?;
+    Ok(Input { train, stored: None, test, encoder: None, notes: Vec::new() })
+}
+
+fn read_table(args: &TrainArgs) -> Result<Input> {
+    let options = table_options(args)?;
+    let (Samples { kinds, encoder, train, test, without_target }, stored) = match args.memory {
+        None => (options.read(&[&args.data])?, None),
+        Some(memory) => {
+            let folder = args.out.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new("."));
+            let StoredSamples { kinds, encoder, example, train, validation, test, without_target } =
+                options.read_stored(&[&args.data], memory, folder)?;
+            (Samples { kinds, encoder, train: example, test, without_target }, Some(Kept { train, validation }))
+        }
+    };
+    let mut notes = vec![kinds.to_string()];
+    if without_target > 0 {
+        let rows = count(without_target);
+        notes.push(format!("note: {rows} rows have no {} and are left out\n", options.target));
+    }
+    if test.is_none() && options.test > 0.0 {
+        notes.push(format!("note: there are too few rows to hold {} of them out for a test\n", percent(options.test)));
+    }
+    notes.extend(lone_classes(&train));
+    Ok(Input { train, stored, test, encoder: Some(encoder), notes })
+}
+
+/// A note on the classes that can hardly be learned.
+fn lone_classes(train: &Dataset) -> Option<String> {
+    const SHOWN: usize = 5;
+    let Some(Target::Classes { labels, names }) = &train.target else { return None };
+    let mut counts = vec![0; names.len()];
+    labels.iter().for_each(|&label| counts[label as usize] += 1);
+    let lone: Vec<String> =
+        names.iter().zip(counts).filter(|(_, n)| *n == 1).map(|(name, _)| format!("{name:?}")).collect();
+    let more = if lone.len() > SHOWN { format!(" and {} more", lone.len() - SHOWN) } else { String::new() };
+    let shown = lone[..lone.len().min(SHOWN)].join(", ");
+    (!lone.is_empty()).then(|| format!("note: there is only one row to learn from of {shown}{more}\n"))
+}
+
+/// Refuses what cannot be asked of a column together.
+fn check_columns(args: &TrainArgs, target: &str) -> Result<()> {
+    if args.drop.iter().any(|name| name == target) {
+        bail!(Usage(format!("--drop {target}: it is the target, and cannot be left out")));
+    }
+    match args.numeric.iter().find(|name| args.categorical.contains(name)) {
+        Some(both) => bail!(Usage(format!("{both} is both --numeric and --categorical: give one of them"))),
+        None => Ok(()),
+    }
+}
+
+/// How a table is to be read.
+pub(crate) fn table_options(args: &TrainArgs) -> Result<SampleOptions> {
+    let Some(target) = &args.target else {
+        if !args.data.exists() {
+            bail!("there is no {}; check the path", args.data.display());
+        }
+        bail!(Usage(format!(
+            "{} is a table: say which column is to be predicted, as in --target price",
+            args.data.display()
+        )));
+    };
+    check_columns(args, target)?;
+    let test = args.test.unwrap_or(0.2);
+    for (name, share) in [("test", test), ("validation", args.validation.unwrap_or(0.0))] {
+        if !(0.0..1.0).contains(&share) {
+            bail!(Usage(format!("the {name} share must be at least 0 and below 1, not {share}")));
+        }
+    }
+    if args.scaling.is_some() {
+        bail!(Usage("--scaling is for images: a column of a table gets the scale that fits what it holds".to_owned()));
+    }
+    Ok(SampleOptions {
+        task: match args.task.as_deref() {
+            Some("classify") => TableTask::Classify,
+            Some(_) => TableTask::Regress,
+            None => TableTask::Auto,
+        },
+        weight: args.weight.clone(),
+        class_weights: args.class_weight.clone().unwrap_or_default(),
+        split: match (&args.group, &args.time) {
+            (Some(group), _) => SplitBy::Group(group.clone()),
+            (None, Some(time)) => SplitBy::Time(time.clone()),
+            (None, None) => SplitBy::Rows,
+        },
+        read: ReadOptions {
+            form: args.form.form(),
+            categorical: args.categorical.clone(),
+            numeric: args.numeric.clone(),
+            drop: args.drop.clone(),
+            ..ReadOptions::default()
+        },
+        positive: args.target_scale == Some(TargetScale::Log),
+        test,
+        validation: args.validation,
+        seed: args.seed,
+        ..SampleOptions::new(target)
+    })
+}
