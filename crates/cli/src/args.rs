@@ -210,7 +210,7 @@ pub(crate) struct TrainArgs {
     /// Samples a step
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) batch_size: Option<usize>,
-    /// L2 penalty ½λΣw² on the weights (for a book's λ/n, divide by n) [default: 3/rows for tables, else none]
+    /// L2 penalty ½λΣw² on the weights (for a book's λ/n, divide by n) [default: for tables 3/rows, or of four around it the best in folds if rows are few; else none]
     #[arg(long, value_name = "LAMBDA", value_parser = number)]
     pub(crate) l2: Option<f64>,
     /// L1 penalty λΣ|w| on the weights

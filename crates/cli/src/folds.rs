@@ -4,7 +4,7 @@ use crate::Usage;
 use crate::args::TrainArgs;
 use crate::output::{Grid, HEADING, RESULT, count, is_lost, number, say};
 use crate::samples::table_options;
-use crate::train::{setup, with_target_scale};
+use crate::train::{setup, with_l2, with_target_scale};
 use anyhow::{Result, bail};
 use chainrule::data::Samples;
 use chainrule::{Baselines, Metrics, Setup, evaluate, fit, with_threads};
@@ -48,6 +48,7 @@ pub(crate) fn run(args: &TrainArgs, folds: u32) -> Result<()> {
 fn score(args: &TrainArgs, samples: Samples) -> Result<(Metrics, Baselines)> {
     let setup = Setup { encoder: Some(samples.encoder), ..setup(args) };
     let setup = with_target_scale(args, setup, &samples.train)?;
+    let setup = with_l2(args, setup, &samples.train)?;
     let test = samples.test.expect("a fold has rows");
     let mut model = setup.build(&samples.train)?;
     fit(&mut model, &samples.train, &mut ())?;

@@ -10,7 +10,7 @@ use anyhow::Result;
 use chainrule::data::Dataset;
 use chainrule::{
     Baselines, Checkpoints, Control, Ending, EpochReport, Error, Evaluation, Model, Observer, Outcome, Residuals,
-    Setup, StepReport, Summary, TargetScale, Task, choose_target_scale, with_threads,
+    Setup, StepReport, Summary, TargetScale, Task, choose_l2, choose_target_scale, with_threads,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     let setup = with_target_scale(args, Setup { encoder, ..setup(args) }, &train)?;
     let setup = match args.tune {
         Some(budget) => crate::tune::run(args, budget, &setup, &train, &interrupted)?,
-        None => setup,
+        None => with_l2(args, setup, &train)?,
     };
     let mut model = Setup { rows, ..setup.clone() }.build(&train)?;
     if let Some(target) = &args.target {
@@ -88,6 +88,15 @@ pub(crate) fn with_target_scale(args: &TrainArgs, setup: Setup, train: &Dataset)
     }
     let scale = with_threads(args.threads.into(), || choose_target_scale(&setup, train))?;
     Ok(Setup { target_scale: Some(scale), ..setup })
+}
+
+/// Settles the L2 penalty of a small table, unless it is given.
+pub(crate) fn with_l2(args: &TrainArgs, setup: Setup, train: &Dataset) -> Result<Setup> {
+    if args.memory.is_some() {
+        return Ok(setup);
+    }
+    let chosen = with_threads(args.threads.into(), || choose_l2(&setup, train))?;
+    Ok(Setup { l2: setup.l2.or(chosen), ..setup })
 }
 
 pub(crate) fn setup(args: &TrainArgs) -> Setup {
