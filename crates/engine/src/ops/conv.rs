@@ -159,7 +159,7 @@ impl Conv {
         equal("width of the pile", window.output[1], given[1])?;
         // A row of columns is the least that a block can be.
         let row = [channels / groups, kernel[0], kernel[1], window.output[1]];
-        Shape::new(&row).ok_or(ShapeFault::TooLarge { wanted: row.to_vec() })?;
+        Shape::new(&row).ok_or_else(|| ShapeFault::TooLarge { wanted: row.to_vec() })?;
         Ok(kernel::Conv { batch: a.size(0), channels, outputs, groups, window })
     }
 
@@ -200,7 +200,7 @@ impl Rule for Conv {
             Factor::Weights(_) => (outputs, channels / groups, window.kernel),
         };
         let sizes = [a, b, height, width];
-        Shape::new(&sizes).ok_or(ShapeFault::TooLarge { wanted: sizes.to_vec() })
+        Shape::new(&sizes).ok_or_else(|| ShapeFault::TooLarge { wanted: sizes.to_vec() })
     }
 
     fn forward<T: Real>(&self, io: Io<'_, T>) -> Result<(), IndexFault> {

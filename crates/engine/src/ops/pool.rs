@@ -81,7 +81,7 @@ impl Rule for MaxPool {
     fn shape(self, inputs: &[Shape]) -> Result<Shape, ShapeFault> {
         let (x, window) = (inputs[0], self.sizes(inputs[0])?);
         let sizes = [x.size(0), x.size(1), window.output[0], window.output[1]];
-        let output = Shape::new(&sizes).ok_or(ShapeFault::TooLarge { wanted: sizes.to_vec() })?;
+        let output = Shape::new(&sizes).ok_or_else(|| ShapeFault::TooLarge { wanted: sizes.to_vec() })?;
         match self.pool {
             Pool::Max => Ok(output),
             Pool::Pick if inputs[1] == x => Ok(output),
