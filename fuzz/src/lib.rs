@@ -12,8 +12,8 @@ use chainrule::data::{
 };
 use chainrule::engine::{Graph, NodeId, Trace, parse::parse};
 use chainrule::{
-    Activation, Checkpoints, Every, Init, Loss, Mlp, Model, Network, Optimizer, ScalingChoice, Schedule, Sizes,
-    Summary, fit_saving, predict,
+    Activation, Architecture, Checkpoints, Every, Init, Loss, Mlp, Model, Network, Optimizer, SampleShape,
+    ScalingChoice, Schedule, Summary, fit_saving, predict,
 };
 use std::fmt::{Debug, Display};
 use std::io::Write;
@@ -202,9 +202,15 @@ fn model_file(bytes: &[u8]) -> Option<Vec<u8>> {
 pub fn options(bytes: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(bytes) else { return false };
     let every = told(text.parse::<Every>());
-    let sizes = told(text.parse::<Sizes>());
-    if let Some(Sizes(sizes)) = &sizes {
-        told(Network::new(sizes, Activation::Relu, Activation::Identity));
+    let architecture = told(text.parse::<Architecture>());
+    match architecture.clone() {
+        Some(Architecture::Sizes(sizes)) => {
+            told(Network::new(&sizes, Activation::Relu, Activation::Identity));
+        }
+        Some(Architecture::Layers { input, layers }) => {
+            told(Network::of(input.unwrap_or(SampleShape::Planes([1, 28, 28])), layers));
+        }
+        None => {}
     }
     let choices = [
         choice::<Activation>(text),
@@ -214,7 +220,7 @@ pub fn options(bytes: &[u8]) -> bool {
         choice::<ScalingChoice>(text),
         choice::<Schedule>(text),
     ];
-    choices.contains(&true) || every.is_some() || sizes.is_some()
+    choices.contains(&true) || every.is_some() || architecture.is_some()
 }
 
 /// A choice that is read is shown as a text that says the same.

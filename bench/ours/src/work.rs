@@ -86,7 +86,7 @@ pub(crate) fn inference(shape: &Shape) -> Result<impl FnMut() -> Result<()> + us
     let graph = Graph::new();
     let x = graph.input("x", &[shape.batch, shape.sizes[0]]);
     let layers = model.network.apply(&graph, x, None);
-    let output = layers[layers.len() - 1].a;
+    let output = layers[layers.len() - 1].out;
     let mut session = Session::new(Plan::new(&graph, &[output])?)?;
     let mut batches = Batches::new(shape);
     Ok(move || {

@@ -1,6 +1,7 @@
 //! One sample through a network, forward and back, with every number.
 
 use crate::error::Error;
+use crate::layer::SampleShape;
 use crate::model::{Model, Task};
 use chainrule_data::{Dataset, Target};
 use chainrule_engine::{Graph, Trace};
@@ -35,24 +36,30 @@ impl Table {
     }
 }
 
-/// One layer of an explanation. Every vector is a row.
+/// One layer of an explanation. Every vector is a row; planes have a row for each channel.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LayerExplanation {
     /// The layer, counted from 1.
     pub layer: usize,
     /// The name of its activation.
     pub activation: String,
-    /// z = a·W + b, with the a of the layer before.
+    /// Whether W is a kernel that moves over planes.
+    pub is_convolution: bool,
+    /// z = a·W + b, with the a of the layer before; a ∗ W + b in a convolution.
     pub z: Table,
     /// a = activation(z).
     pub a: Table,
+    /// The pool of a, if the layer has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pooled: Option<Table>,
     /// ∂C/∂a: from the loss on the last layer, δ·Wᵀ of the next layer on the others.
     pub handed_down: Table,
     /// activation′(z).
     pub slope: Table,
     /// δ = ∂C/∂z = ∂C/∂a ⊙ activation′(z).
     pub delta: Table,
-    /// ∂C/∂W = aᵀ·δ, with the a of the layer before, `[inputs, outputs]`.
+    /// ∂C/∂W = aᵀ·δ, with the a of the layer before, `[inputs, outputs]`; of a convolution
+    /// `[outputs, channels · height · width]`.
     pub weight_gradient: Table,
     /// ∂C/∂b = δ.
     pub bias_gradient: Table,
@@ -128,19 +135,23 @@ pub fn explain_sample(
     let pile = |node: chainrule_engine::Expr<'_>| trace.pile(node.id()).unwrap_or_default();
     let mut layers = Vec::new();
     let mut gradient = Vec::with_capacity(parameters.len());
-    for ((number, (inputs, layer)), nodes) in (1..).zip(model.network.layer_inputs()).zip(&built.layers) {
+    for ((number, stage), nodes) in (1..).zip(model.network.stages()).zip(&built.layers) {
+        let planes = |form| if let SampleShape::Planes([channels, ..]) = form { channels } else { 1 };
+        let (rows, layer) = (planes(stage.z), stage.layer);
         gradient.extend_from_slice(pile(nodes.weight));
         gradient.extend_from_slice(pile(nodes.bias));
         let z = trace.value(nodes.z.id());
         layers.push(LayerExplanation {
             layer: number,
             activation: layer.activation.to_string(),
-            z: Table::new(1, z),
-            a: Table::new(1, trace.value(nodes.a.id())),
-            handed_down: Table::new(1, pile(nodes.a)),
-            slope: Table::new(1, &slope(layer.activation, z)?),
-            delta: Table::new(1, pile(nodes.z)),
-            weight_gradient: Table::new(inputs, pile(nodes.weight)),
+            is_convolution: layer.kernel.is_some(),
+            z: Table::new(rows, z),
+            a: Table::new(rows, trace.value(nodes.a.id())),
+            pooled: layer.pool.map(|_| Table::new(rows, trace.value(nodes.out.id()))),
+            handed_down: Table::new(rows, pile(nodes.a)),
+            slope: Table::new(rows, &slope(layer.activation, z)?),
+            delta: Table::new(rows, pile(nodes.z)),
+            weight_gradient: Table::new(stage.weight_shape().0[0], pile(nodes.weight)),
             bias_gradient: Table::new(1, pile(nodes.bias)),
         });
     }

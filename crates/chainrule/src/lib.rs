@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 mod activation;
+mod architecture;
 mod baseline;
 mod builder;
 mod checkpoint;
@@ -11,6 +12,7 @@ mod explain;
 mod importance;
 mod init;
 mod interval;
+mod layer;
 mod loss;
 pub mod metrics;
 mod model;
@@ -32,6 +34,7 @@ mod train;
 mod tune;
 
 pub use activation::Activation;
+pub use architecture::Architecture;
 pub use baseline::Baselines;
 pub use builder::{Mlp, MlpBuilder};
 pub use chainrule_data as data;
@@ -45,10 +48,11 @@ pub use explain::{Explanation, LayerExplanation, Table, explain, explain_sample}
 pub use importance::{Change, ColumnImportance, Importance, ImportanceOptions, importance};
 pub use init::Init;
 pub use interval::{MOST_RESIDUALS, Residuals};
+pub use layer::{Kernel, Layer, Pool, PoolKind, SampleShape, Stage};
 pub use loss::Loss;
 pub use model::{Model, Task};
 pub use names::NameError;
-pub use network::{Dense, LayerNodes, Network, Sizes};
+pub use network::{LayerNodes, Network};
 pub use optim::{Optimizer, OptimizerState};
 pub use penalty::choose_l2;
 pub use random::Stream;

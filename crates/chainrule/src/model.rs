@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::interval::Residuals;
+use crate::layer::SampleShape;
 use crate::loss::Loss;
 use crate::network::{LayerNodes, Network};
 use crate::recipe::Recipe;
@@ -109,9 +110,9 @@ impl Model {
         let x = graph.input("x", &[batch, self.network.inputs]);
         let y = graph.input("y", &[batch]);
         let weight = weighted.then(|| graph.input("weight", &[batch]));
-        let mask = dropout.then(|| graph.input("mask", &[batch * self.network.hidden_neurons()]));
+        let mask = dropout.then(|| graph.input("mask", &[batch * self.network.hidden_outputs()]));
         let layers = self.network.apply(graph, x, mask);
-        let output = layers.last().map_or(x, |l| l.a);
+        let output = layers.last().map_or(x, |l| SampleShape::Flat(self.network.outputs()).of(l.out));
         let target = match &self.task {
             Task::Classes(_) if self.loss.takes_index() => y,
             Task::Classes(names) if self.network.outputs() == names.len() => y.one_hot(names.len()),

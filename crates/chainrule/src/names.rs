@@ -98,7 +98,7 @@ fn a_message_is_one_line() {
         let messages = [
             text.parse::<crate::Activation>().unwrap_err().to_string(),
             text.parse::<crate::Init>().unwrap_err().to_string(),
-            text.parse::<crate::Sizes>().unwrap_err().to_string(),
+            text.parse::<crate::Architecture>().unwrap_err().to_string(),
             text.parse::<crate::Every>().unwrap_err(),
         ];
         assert!(messages.iter().all(|message| !message.contains(char::is_control)), "{messages:?}");

@@ -1,8 +1,10 @@
 //! From data to a model that is ready to be trained: what is not asked for is chosen to fit the data.
 
 use crate::activation::Activation;
+use crate::architecture::Architecture;
 use crate::error::Error;
 use crate::init::Init;
+use crate::layer::SampleShape;
 use crate::loss::Loss;
 use crate::model::{Model, Task};
 use crate::names::named_enum;
@@ -27,8 +29,8 @@ named_enum! {
 /// What is asked for; the rest is chosen.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Setup {
-    /// Sizes from the inputs to the outputs.
-    pub sizes: Option<Vec<usize>>,
+    /// All layers.
+    pub architecture: Option<Architecture>,
     /// Sizes of the hidden layers; an empty list means none.
     pub hidden: Option<Vec<usize>>,
     /// Activation of the hidden layers.
@@ -138,7 +140,17 @@ impl Setup {
         };
         let hidden = self.hidden.clone().unwrap_or_else(|| usual_hidden(data));
         let chosen = [vec![data.columns()], hidden, vec![outputs]].concat();
-        let sizes = self.sizes.as_ref().unwrap_or(&chosen);
+        let sizes = match &self.architecture {
+            Some(Architecture::Layers { input, layers }) => {
+                let seen = match data.image {
+                    Some(size) => SampleShape::Planes([1, size.height, size.width]),
+                    None => SampleShape::Flat(data.columns()),
+                };
+                return Network::of(input.unwrap_or(seen), layers.clone());
+            }
+            Some(Architecture::Sizes(sizes)) => sizes,
+            None => &chosen,
+        };
         Network::new(sizes, self.activation(data), self.output_activation.unwrap_or(Activation::Identity))
     }
 

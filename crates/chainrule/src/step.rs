@@ -131,7 +131,7 @@ impl Stepper {
         if let Some(position) = self.sessions.iter().position(|s| (s.batch, s.weighted) == (batch, weighted)) {
             return Ok(position);
         }
-        let mask = if model.recipe.dropout > 0.0 { batch * model.network.hidden_neurons() } else { 0 };
+        let mask = if model.recipe.dropout > 0.0 { batch * model.network.hidden_outputs() } else { 0 };
         let session = Session::new(plan(model, batch, weighted)?)?;
         self.sessions.push(Prepared { batch, weighted, session, mask: vec![0.0; mask] });
         Ok(self.sessions.len() - 1)

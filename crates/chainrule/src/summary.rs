@@ -11,21 +11,27 @@ use serde::Serialize;
 pub struct LayerSummary {
     /// The layer, counted from 1.
     pub layer: usize,
+    /// The layer in words.
+    pub description: String,
     /// The name of its activation.
     pub activation: String,
     /// Number of inputs.
     pub inputs: usize,
-    /// Number of neurons.
+    /// How many numbers it gives.
     pub outputs: usize,
-    /// inputs · outputs.
+    /// Their form: channels, height and width of a convolution.
+    pub shape: String,
+    /// inputs · outputs, or the cells of all kernels.
     pub weights: usize,
-    /// One a neuron.
+    /// One a neuron, or a channel.
     pub biases: usize,
     /// weights + biases.
     pub parameters: usize,
-    /// Floating-point operations a sample: a multiplication and an addition for each weight, an addition for each
-    /// bias, one for each activation.
+    /// Floating-point operations a sample, see [`Stage::operations`](crate::Stage::operations).
     pub operations: usize,
+    /// The weights that a dense layer between the same numbers would need, for a convolution.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dense_weights: Option<usize>,
 }
 
 /// The sizes of a network.
@@ -61,19 +67,21 @@ impl Summary {
     pub fn new(model: &Model) -> Result<Self, Error> {
         let network: &Network = &model.network;
         let by_layer: Vec<LayerSummary> = (1..)
-            .zip(network.layer_inputs())
-            .map(|(number, (inputs, layer))| {
-                let (weights, biases) = (inputs * layer.outputs, layer.outputs);
-                let active = usize::from(layer.activation != crate::Activation::Identity);
+            .zip(network.stages())
+            .map(|(number, stage)| {
+                let (weights, biases) = (stage.weights(), stage.layer.outputs);
                 LayerSummary {
                     layer: number,
-                    activation: layer.activation.to_string(),
-                    inputs,
-                    outputs: layer.outputs,
+                    description: stage.layer.to_string(),
+                    activation: stage.layer.activation.to_string(),
+                    inputs: stage.input.len(),
+                    outputs: stage.output.len(),
+                    shape: stage.output.to_string(),
                     weights,
                     biases,
                     parameters: weights + biases,
-                    operations: 2 * weights + biases * (1 + active),
+                    operations: stage.operations(),
+                    dense_weights: stage.layer.kernel.map(|_| stage.input.len().saturating_mul(stage.z.len())),
                 }
             })
             .collect();

@@ -185,7 +185,7 @@ fn draw(setup: &Setup, data: &Dataset, random: &mut Stream) -> Setup {
     let batch_size =
         setup.batch_size.unwrap_or(((usual.batch_size as f64 * batch) as usize).clamp(1, data.len().max(1)));
     Setup {
-        hidden: if setup.sizes.is_some() { None } else { setup.hidden.clone().or(Some(hidden.to_vec())) },
+        hidden: if setup.architecture.is_some() { None } else { setup.hidden.clone().or(Some(hidden.to_vec())) },
         activation: setup.activation.or(Some(activation)),
         learning_rate: setup.learning_rate.or(setup.optimizer.is_none().then_some(rate)),
         l2: setup.l2.or(Some(l2)),

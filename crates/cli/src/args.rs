@@ -1,7 +1,7 @@
 //! The command line: one block an option, with its help.
 
 use chainrule::data::{ClassWeights, Form, Format, LEAST_MEMORY};
-use chainrule::{Activation, Budget, Every, Init, Loss, Optimizer, ScalingChoice, Schedule, Sizes, TargetScale};
+use chainrule::{Activation, Architecture, Budget, Every, Init, Loss, Optimizer, ScalingChoice, Schedule, TargetScale};
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -96,7 +96,7 @@ const SUMMARY_EXAMPLES: &str = "Examples:
 #[derive(ClapArgs, Debug)]
 #[command(after_help = SUMMARY_EXAMPLES)]
 pub(crate) struct SummaryArgs {
-    /// Sizes from the inputs to the outputs, or a model file
+    /// Sizes from the inputs to the outputs, layers after the form of the inputs, or a model file
     pub(crate) network: String,
     /// Samples a step, for the memory to train
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
@@ -174,9 +174,9 @@ pub(crate) struct TrainArgs {
     /// [default: log where that is nearer to rows that were not trained on]
     #[arg(long, value_name = "SCALE")]
     pub(crate) target_scale: Option<TargetScale>,
-    /// Sizes from the inputs to the outputs, as in 784-128-10
+    /// Sizes from the inputs to the outputs, as in 784-128-10, or layers, as in 'conv 5x5 6, relu, maxpool 2, dense 10'
     #[arg(long, value_name = "SIZES", conflicts_with = "hidden")]
-    pub(crate) model: Option<Sizes>,
+    pub(crate) model: Option<Architecture>,
     /// Sizes of the hidden layers, as in 128,64, or none
     #[arg(long, value_name = "SIZES", value_parser = hidden_sizes)]
     pub(crate) hidden: Option<Hidden>,

@@ -50,8 +50,13 @@ impl Show {
         for l in &explanation.layers {
             let n = l.layer;
             let below = if n == 1 { "x".to_owned() } else { format!("a{}", n - 1) };
-            self.table(&format!("z{n} = {below} · W{n} + b{n}"), &l.z);
+            let below = if n > 1 && explanation.layers[n - 2].pooled.is_some() { format!("p{}", n - 1) } else { below };
+            let times = if l.is_convolution { "∗" } else { "·" };
+            self.table(&format!("z{n} = {below} {times} W{n} + b{n}"), &l.z);
             self.table(&format!("a{n} = {}(z{n})", l.activation), &l.a);
+            if let Some(pooled) = &l.pooled {
+                self.table(&format!("p{n} = pool(a{n})"), pooled);
+            }
         }
         say!("  {RESULT}C = {}{RESULT:#}", number(explanation.cost));
     }

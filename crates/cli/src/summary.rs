@@ -3,8 +3,8 @@
 use crate::Usage;
 use crate::args::SummaryArgs;
 use crate::output::{Grid, HEADING, bytes, count, say};
-use anyhow::Result;
-use chainrule::{Activation, Loss, Model, Network, Recipe, Sizes, Summary, TargetScale, Task};
+use anyhow::{Result, bail};
+use chainrule::{Activation, Architecture, Loss, Model, Network, Recipe, Summary, TargetScale, Task};
 use std::path::Path;
 
 pub(crate) fn run(args: &SummaryArgs) -> Result<()> {
@@ -21,9 +21,14 @@ pub(crate) fn run(args: &SummaryArgs) -> Result<()> {
 
 /// A model that only its sizes matter of.
 fn described(args: &SummaryArgs) -> Result<Model> {
-    let Sizes(sizes) =
-        args.network.parse().map_err(|e: chainrule::Error| Usage(format!("{e}; and there is no file of that name")))?;
-    let network = Network::new(&sizes, args.activation, Activation::Identity)?;
+    let unknown = |e: chainrule::Error| Usage(format!("{e}; and there is no file of that name"));
+    let network = match args.network.parse().map_err(unknown)? {
+        Architecture::Sizes(sizes) => Network::new(&sizes, args.activation, Activation::Identity)?,
+        Architecture::Layers { input: Some(input), layers } => Network::of(input, layers)?,
+        Architecture::Layers { input: None, .. } => {
+            bail!(Usage(format!("say first what the network takes, as in '28x28, {}'", args.network)))
+        }
+    };
     let (loss, task) = if network.outputs() == 1 {
         (Loss::Mse, Task::Value { shift: 0.0, deviation: 1.0, scale: TargetScale::Plain })
     } else {
@@ -48,29 +53,29 @@ fn described(args: &SummaryArgs) -> Result<Model> {
 
 fn print(model: &Model, summary: &Summary) {
     say!("{HEADING}{}{HEADING:#}  {} layers, {} inputs", model.network, summary.layers, summary.inputs);
-    let heads = ["layer", "activation", ">shape", ">neurons", ">weights", ">biases", ">parameters", ">operations"];
+    let heads = ["layer", "", ">output", ">weights", ">biases", ">parameters", ">operations", ">weights if dense"];
     let mut grid = Grid::new(&heads);
     for layer in &summary.by_layer {
         grid.row([
             layer.layer.to_string(),
-            layer.activation.clone(),
-            format!("[{}, {}]", layer.inputs, layer.outputs),
-            count(layer.outputs),
+            layer.description.clone(),
+            layer.shape.clone(),
             count(layer.weights),
             count(layer.biases),
             count(layer.parameters),
             count(layer.operations),
+            layer.dense_weights.map(count).unwrap_or_default(),
         ]);
     }
     grid.row([
         "total".to_owned(),
         String::new(),
         String::new(),
-        count(summary.neurons),
         count(summary.weights),
         count(summary.biases),
         count(summary.parameters),
         count(summary.operations),
+        String::new(),
     ]);
     grid.print();
     say!();

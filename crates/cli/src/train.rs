@@ -101,7 +101,7 @@ pub(crate) fn with_l2(args: &TrainArgs, setup: Setup, train: &Dataset) -> Result
 
 pub(crate) fn setup(args: &TrainArgs) -> Setup {
     Setup {
-        sizes: args.model.clone().map(|sizes| sizes.0),
+        architecture: args.model.clone(),
         hidden: args.hidden.clone().map(|hidden| hidden.0),
         activation: args.activation,
         output_activation: args.output_activation,
