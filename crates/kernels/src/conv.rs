@@ -1,14 +1,28 @@
 //! Convolution in two dimensions, its two adjoints, and the maximum over windows.
 //!
 //! A convolution is a matrix product once the cells under each position of the kernel stand in a column. Only a block
-//! of output rows is unfolded at a time, so the columns stay in the cache and their room is bounded, however large
-//! the picture. Blocks depend on sizes alone, and sums over blocks are added in their order.
+//! of positions is unfolded at a time, so the columns stay in the cache and their room is bounded, however large
+//! the pictures and the batch. The pictures are divided into pieces that threads share. Pieces and blocks depend on
+//! sizes alone, and sums over them are added in their order: the bits are the same at any number of threads.
 
-use crate::{MatRef, Real, gemm, gemm_scratch};
+use crate::team::{for_each_chunk, for_each_pair};
+use crate::{MatRef, Real, gemm, gemm_scratch, simd};
 use std::ops::Range;
 
-/// How many numbers of columns are unfolded at a time, if a row of output takes no more.
-const COLUMNS: usize = 1 << 17;
+/// How many numbers of columns are unfolded at a time, if a row of output takes no more: they stay in the cache of a core.
+const COLUMNS: usize = 1 << 15;
+
+/// Positions that make a product wide enough; pictures of fewer are put side by side.
+const WIDE: usize = 256;
+
+/// Into how many pieces a batch is divided: no more threads help.
+const PIECES: usize = 16;
+
+/// No more numbers are kept for the sums of all pieces.
+const SUMS: usize = 1 << 22;
+
+/// Planes of fewer numbers together are looked through on one thread.
+const SHARED: usize = 1 << 14;
 
 /// How a kernel moves over a padded plane. Pairs are height, width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,99 +49,196 @@ impl Window {
         padded.checked_sub(self.padding[axis]).filter(|&at| at < self.input[axis])
     }
 
-    /// The positions along the width at which the kernel's cell `j` lies in the plane.
-    fn inside(&self, j: usize) -> Range<usize> {
-        let (stride, padding, shift) = (self.stride[1], self.padding[1], j * self.dilation[1]);
-        let start = padding.saturating_sub(shift).div_ceil(stride).min(self.output[1]);
-        let end = (padding + self.input[1]).saturating_sub(shift).div_ceil(stride).min(self.output[1]);
+    /// The positions along `axis` at which a cell of the kernel lies in the plane.
+    fn inside(&self, axis: usize, cell: usize) -> Range<usize> {
+        let (stride, padding, shift) = (self.stride[axis], self.padding[axis], cell * self.dilation[axis]);
+        let most = self.output[axis];
+        let start = padding.saturating_sub(shift).div_ceil(stride).min(most);
+        let end = (padding + self.input[axis]).saturating_sub(shift).div_ceil(stride).min(most);
         start..end.max(start)
+    }
+
+    /// The index in the plane, along `axis`, of the first cell that a cell of the kernel sees inside it.
+    fn first(&self, axis: usize, inside: &Range<usize>, cell: usize) -> usize {
+        inside.start * self.stride[axis] + cell * self.dilation[axis] - self.padding[axis]
     }
 
     fn plane(&self) -> usize {
         self.input[0] * self.input[1]
     }
 
-    /// Calls `visit` with the place of each run of columns, and the place in the planes of its first number; `None`
-    /// where the whole run is padding. A run is what one cell of the kernel sees along one row of output.
-    fn runs(&self, channels: usize, rows: &Range<usize>, mut visit: impl FnMut(usize, usize, Option<usize>)) {
-        let [height, width] = self.kernel;
-        let mut at = 0;
-        for channel in 0..channels {
-            for (i, j) in (0..height).flat_map(|i| (0..width).map(move |j| (i, j))) {
-                for row in rows.clone() {
-                    let from = self.cell(0, row, i).map(|y| channel * self.plane() + y * self.input[1]);
-                    visit(at, j, from);
-                    at += self.output[1];
-                }
-            }
-        }
+    fn positions(&self) -> usize {
+        self.output[0] * self.output[1]
     }
 
-    /// The first cell that is seen by the kernel's cell `j` inside the plane.
-    fn first(&self, inside: &Range<usize>, j: usize) -> usize {
-        inside.start * self.stride[1] + j * self.dilation[1] - self.padding[1]
+    /// The first cell of the plane, along `axis`, that the kernel sees at a position, and how many it sees.
+    fn seen(&self, axis: usize, position: usize) -> (usize, usize) {
+        let cells = (0..self.kernel[axis]).filter_map(|cell| self.cell(axis, position, cell));
+        cells.fold((usize::MAX, 0), |(first, count), at| (first.min(at), count + 1))
     }
 
-    /// `columns[(channel, i, j), (row, position)]` = the cell that the kernel's cell `(i, j)` sees there.
-    fn unfold<T: Real>(&self, x: &[T], channels: usize, rows: &Range<usize>, columns: &mut [T]) {
-        self.runs(channels, rows, |at, j, from| {
-            let run = &mut columns[at..at + self.output[1]];
-            let inside = self.inside(j);
-            let Some(from) = from.filter(|_| !inside.is_empty()) else { return run.fill(T::ZERO) };
-            run[..inside.start].fill(T::ZERO);
-            run[inside.end..].fill(T::ZERO);
-            let seen = &x[from + self.first(&inside, j)..];
-            let run = &mut run[inside];
-            if self.stride[1] == 1 {
-                run.copy_from_slice(&seen[..run.len()]);
-            } else {
-                run.iter_mut().zip(seen.iter().step_by(self.stride[1])).for_each(|(c, &v)| *c = v);
-            }
-        });
-    }
-
-    /// Adds each number of the columns to the cell that it was unfolded from.
-    fn fold<T: Real>(&self, columns: &[T], channels: usize, rows: &Range<usize>, x: &mut [T]) {
-        self.runs(channels, rows, |at, j, from| {
-            let inside = self.inside(j);
-            let Some(from) = from.filter(|_| !inside.is_empty()) else { return };
-            let seen = &mut x[from + self.first(&inside, j)..];
-            let run = &columns[at + inside.start..at + inside.end];
-            seen.iter_mut().step_by(self.stride[1]).zip(run).for_each(|(v, &c)| *v += c);
-        });
-    }
-
-    /// Calls `visit` with each position of each plane and the first largest cell under it; NaN is largest.
+    /// Calls `visit` with each position of a plane and the first largest cell under it; NaN is largest.
+    #[inline]
     fn largest<T: Real>(&self, x: &[T], mut visit: impl FnMut(usize, usize)) {
-        let [rows, width] = self.output;
-        for position in 0..x.len().checked_div(self.plane()).unwrap_or(0) * rows * width {
-            let (plane, row, column) = (position / (rows * width), position / width % rows, position % width);
-            let cells = (0..self.kernel[0]).filter_map(|i| self.cell(0, row, i)).flat_map(|y| {
-                let along = (0..self.kernel[1]).filter_map(|j| self.cell(1, column, j));
-                along.map(move |x| plane * self.plane() + y * self.input[1] + x)
-            });
-            let better =
-                |best: usize, at: usize| if x[at] > x[best] || (is_nan(x[at]) && !is_nan(x[best])) { at } else { best };
-            if let Some(best) = cells.reduce(better) {
-                visit(position, best);
+        let (width, line) = (self.output[1], self.dilation[0] * self.input[1]);
+        // Where the whole kernel lies in the plane along the width, its place follows from that of its first cell.
+        let inner = self.inside(1, 0).start..self.inside(1, self.kernel[1] - 1).end;
+        let inner = if inner.is_empty() { width..width } else { inner };
+        for row in 0..self.output[0] {
+            let (top, high) = self.seen(0, row);
+            let mut at = |column: usize, left: usize, wide: usize| {
+                if high > 0 && wide > 0 {
+                    let first = top * self.input[1] + left;
+                    visit(row * width + column, largest_of(x, first, [high, wide], [line, self.dilation[1]]));
+                }
+            };
+            for column in (0..inner.start).chain(inner.end..width) {
+                let (left, wide) = self.seen(1, column);
+                at(column, left, wide);
+            }
+            for column in inner.clone() {
+                at(column, column * self.stride[1] - self.padding[1], self.kernel[1]);
             }
         }
+    }
+
+    /// `out` at each position = the largest cell of `x` under it.
+    pub fn max<T: Real>(&self, x: &[T], out: &mut [T]) {
+        self.by_planes(
+            out,
+            self.positions(),
+            #[inline(always)]
+            |planes, out| {
+                for (plane, out) in planes.zip(out.chunks_exact_mut(self.positions())) {
+                    let x = &x[plane * self.plane()..(plane + 1) * self.plane()];
+                    if self.halves() {
+                        let lines = x.chunks_exact(2 * self.input[1]).zip(out.chunks_exact_mut(self.output[1].max(1)));
+                        for (lines, out) in lines {
+                            out.iter_mut().zip(quads(lines, self.input[1])).for_each(|(out, cells)| *out = most(cells));
+                        }
+                    } else {
+                        self.largest(x, |position, cell| out[position] = x[cell]);
+                    }
+                }
+            },
+        );
     }
 
     /// `out` at each position = `from` at the first largest cell of `by` under it.
     pub fn pick_largest<T: Real>(&self, by: &[T], from: &[T], out: &mut [T]) {
-        self.largest(by, |position, cell| out[position] = from[cell]);
+        self.by_planes(
+            out,
+            self.positions(),
+            #[inline(always)]
+            |planes, out| {
+                for (at, out) in planes.zip(out.chunks_exact_mut(self.positions())) {
+                    let plane = at * self.plane()..(at + 1) * self.plane();
+                    let from = &from[plane.clone()];
+                    self.largest(&by[plane], |position, cell| out[position] = from[cell]);
+                }
+            },
+        );
     }
 
     /// Adds `from` at each position into zeros, at the first largest cell of `by` under it.
     pub fn spread_largest<T: Real>(&self, by: &[T], from: &[T], out: &mut [T]) {
-        out.fill(T::ZERO);
-        self.largest(by, |position, cell| out[cell] += from[position]);
+        let [cells, positions] = [self.plane(), self.positions()];
+        self.by_planes(
+            out,
+            cells,
+            #[inline(always)]
+            |planes, out| {
+                out.fill(T::ZERO);
+                for (at, out) in planes.zip(out.chunks_exact_mut(cells)) {
+                    let from = &from[at * positions..(at + 1) * positions];
+                    let by = &by[at * cells..(at + 1) * cells];
+                    if self.halves() {
+                        self.spread_quads(by, from, out);
+                    } else {
+                        self.largest(by, |position, cell| out[cell] += from[position]);
+                    }
+                }
+            },
+        );
+    }
+
+    /// Whether windows of two by two stand side by side, which most pools are.
+    fn halves(&self) -> bool {
+        [self.kernel, self.stride] == [[2, 2]; 2] && [self.padding, self.dilation] == [[0, 0], [1, 1]]
+    }
+
+    /// [`Window::spread_largest`] in one plane where windows of two by two stand side by side.
+    #[inline(always)]
+    fn spread_quads<T: Real>(&self, by: &[T], from: &[T], out: &mut [T]) {
+        let (wide, width) = (self.input[1], self.output[1].max(1));
+        let lines = by.chunks_exact(2 * wide).zip(out.chunks_exact_mut(2 * wide));
+        for ((by, out), from) in lines.zip(from.chunks_exact(width)) {
+            let (upper, lower) = out.split_at_mut(wide);
+            let out = upper.as_chunks_mut::<2>().0.iter_mut().zip(lower.as_chunks_mut::<2>().0);
+            for (((upper, lower), &value), cells) in out.zip(from).zip(quads(by, wide)) {
+                let largest = most(cells);
+                let mut is_free = true;
+                let mut place = |cell: T| {
+                    let is_first = is_free & ((cell == largest) | (is_nan(cell) & is_nan(largest)));
+                    is_free &= !is_first;
+                    if is_first { value } else { T::ZERO }
+                };
+                *upper = [place(cells[0]), place(cells[1])];
+                *lower = [place(cells[2]), place(cells[3])];
+            }
+        }
+    }
+
+    /// Hands out planes of `out`, of `size` numbers each.
+    fn by_planes<T: Real>(&self, out: &mut [T], size: usize, work: impl Fn(Range<usize>, &mut [T]) + Sync) {
+        let Some(planes) = out.len().checked_div(size).filter(|&planes| planes > 0) else { return };
+        let each = SHARED.div_ceil(self.plane().max(1)).clamp(1, planes).max(planes.div_ceil(PIECES));
+        for_each_chunk(out, each * size, usize::MAX, &|_, number, out| {
+            let planes = number * each..number * each + out.len() / size;
+            simd(
+                #[inline(always)]
+                || work(planes, out),
+            );
+        });
     }
 }
 
+/// The windows of two by two that stand side by side in two lines of `wide` numbers: upper left, upper right, lower left,
+/// lower right.
+#[inline(always)]
+fn quads<T: Real>(lines: &[T], wide: usize) -> impl Iterator<Item = [T; 4]> {
+    let (upper, lower) = lines.split_at(wide);
+    let pairs = upper.as_chunks::<2>().0.iter().zip(lower.as_chunks::<2>().0);
+    pairs.map(|(upper, lower)| [upper[0], upper[1], lower[0], lower[1]])
+}
+
+/// The largest; NaN if there is one.
+#[inline(always)]
+fn most<T: Real>([a, b, c, d]: [T; 4]) -> T {
+    let larger = |a: T, b: T| if (b > a) | is_nan(b) { b } else { a };
+    larger(larger(a, b), larger(c, d))
+}
+
+#[inline(always)]
 fn is_nan<T: Real>(value: T) -> bool {
-    value.to_f64().is_nan()
+    value.partial_cmp(&value).is_none()
+}
+
+/// The place of the first largest of `high` times `wide` cells, or of the first NaN, if there is one.
+#[inline]
+fn largest_of<T: Real>(x: &[T], first: usize, [high, wide]: [usize; 2], [down, across]: [usize; 2]) -> usize {
+    let (mut best, mut value) = (first, x[first]);
+    for i in 0..high {
+        for j in 0..wide {
+            let at = first + i * down + j * across;
+            let new = x[at];
+            // Without branches, which could not be foreseen.
+            let is_larger = (new > value) | (is_nan(new) & !is_nan(value));
+            best = if is_larger { at } else { best };
+            value = if is_larger { new } else { value };
+        }
+    }
+    best
 }
 
 /// The sizes of a convolution: `x[batch, channels, input]`, `w[outputs, channels / groups, kernel]`,
@@ -146,18 +257,23 @@ pub struct Conv {
     pub window: Window,
 }
 
-/// One block of one group of one picture.
-struct Part {
-    /// Where the picture's channels of this group begin in `x`, and how many numbers they are.
-    x: Range<usize>,
-    /// The group's weights.
-    w: Range<usize>,
-    /// Where the picture's channels of this group begin in `y`.
-    y: usize,
-    /// The rows of output.
+/// Positions that are unfolded at a time: rows of output of pictures that follow one another, in one group.
+struct Block {
+    group: usize,
+    pictures: Range<usize>,
     rows: Range<usize>,
-    /// Whether it is the first of its group.
-    first: bool,
+}
+
+/// What one cell of the kernel sees in one picture, along the rows of a block.
+struct View {
+    /// Its place in the columns.
+    run: Range<usize>,
+    /// The rows, counted from the first of the block, at which it sees something.
+    rows: Range<usize>,
+    /// The positions along such a row at which it does.
+    columns: Range<usize>,
+    /// The place in the pictures of the first cell that it sees.
+    first: usize,
 }
 
 impl Conv {
@@ -171,115 +287,284 @@ impl Conv {
         self.per_group().0 * self.window.kernel.iter().product::<usize>()
     }
 
-    fn block(&self) -> usize {
+    /// Numbers of the input, and of the result, for a picture.
+    fn per_picture(&self) -> (usize, usize) {
+        (self.channels * self.window.plane(), self.outputs * self.window.positions())
+    }
+
+    fn weights(&self) -> usize {
+        self.outputs * self.depth()
+    }
+
+    /// Pictures of a piece.
+    fn piece(&self) -> usize {
+        self.batch.div_ceil(PIECES).max(1)
+    }
+
+    /// Pictures of a piece where each has its own sums of the weights.
+    fn summed_piece(&self) -> usize {
+        let pieces = (SUMS / self.weights().max(1)).clamp(1, PIECES);
+        self.batch.div_ceil(pieces).max(1)
+    }
+
+    /// Pictures and rows of a block.
+    fn block(&self) -> (usize, usize) {
         let row = (self.depth() * self.window.output[1]).max(1);
-        (COLUMNS / row).clamp(1, self.window.output[0].max(1))
+        let (height, positions) = (self.window.output[0].max(1), self.window.positions().max(1));
+        match COLUMNS / (row * height) {
+            0 => (1, (COLUMNS / row).clamp(1, height)),
+            most => (WIDE.div_ceil(positions).min(most), height),
+        }
     }
 
     /// Room for the columns of a block and for its results.
     fn room(&self) -> (usize, usize) {
-        let width = self.block() * self.window.output[1];
+        let (pictures, rows) = self.block();
+        let width = pictures * rows * self.window.output[1];
         (self.depth() * width, self.per_group().1 * width)
     }
 
-    /// Numbers of scratch that each of the three needs.
-    pub fn scratch<T: Real>(&self) -> usize {
+    /// Room that a piece needs beside its sums.
+    fn lane<T: Real>(&self) -> usize {
         let (columns, results) = self.room();
         let (m, k) = (self.per_group().1, self.depth());
-        // A last block of fewer rows may be planned otherwise.
-        let rest = self.window.output[0] % self.block();
-        let products = [self.block(), rest].map(|rows| {
-            let width = rows * self.window.output[1];
+        let product = |width: usize| {
             gemm_scratch::<T>(m, k, width).max(gemm_scratch::<T>(k, m, width)).max(gemm_scratch::<T>(m, width, k))
-        });
-        columns + results + products[0].max(products[1])
+        };
+        // The last block of a picture or of a piece is smaller, and may be planned otherwise.
+        let (pictures, rows) = self.block();
+        let rest = self.window.output[0] % rows;
+        let widths = (1..=pictures).map(|count| count * rows).chain([rest]);
+        columns + results + widths.map(|rows| product(rows * self.window.output[1])).max().unwrap_or(0)
     }
 
-    /// All parts, group by group, picture by picture, from the first row of output to the last.
-    fn parts(&self, mut visit: impl FnMut(Part)) {
-        let (channels, outputs) = self.per_group();
-        let (plane, weights) = (self.window.plane(), outputs * self.depth());
-        let [height, width] = self.window.output;
+    /// Numbers of scratch that [`Conv::forward`] and [`Conv::by_input`] need.
+    pub fn scratch<T: Real>(&self) -> usize {
+        self.batch.div_ceil(self.piece()) * self.lane::<T>()
+    }
+
+    /// Numbers of scratch that [`Conv::by_weights`] needs.
+    pub fn scratch_by_weights<T: Real>(&self) -> usize {
+        self.batch.div_ceil(self.summed_piece()) * (self.lane::<T>() + self.weights())
+    }
+
+    /// All blocks of these pictures, group by group, picture by picture, from the first row of output to the last.
+    fn blocks(&self, pictures: Range<usize>, mut visit: impl FnMut(Block)) {
+        let (together, rows) = self.block();
         for group in 0..self.groups {
-            for picture in 0..self.batch {
-                let x = (picture * self.channels + group * channels) * plane;
-                for start in (0..height).step_by(self.block()) {
-                    visit(Part {
-                        x: x..x + channels * plane,
-                        w: group * weights..(group + 1) * weights,
-                        y: (picture * self.outputs + group * outputs) * height * width,
-                        rows: start..(start + self.block()).min(height),
-                        first: picture == 0 && start == 0,
+            for first in pictures.clone().step_by(together) {
+                for top in (0..self.window.output[0]).step_by(rows) {
+                    visit(Block {
+                        group,
+                        pictures: first..(first + together).min(pictures.end),
+                        rows: top..(top + rows).min(self.window.output[0]),
                     });
                 }
             }
         }
     }
 
-    /// The places in `y` of a part's rows, output channel by output channel.
-    fn results(&self, part: &Part) -> impl Iterator<Item = Range<usize>> + use<> {
-        let [height, width] = self.window.output;
-        let (start, len) = (part.y + part.rows.start * width, part.rows.len() * width);
-        (0..self.per_group().1).map(move |output| start + output * height * width).map(move |at| at..at + len)
+    /// Positions of a block.
+    fn width(&self, block: &Block) -> usize {
+        block.pictures.len() * block.rows.len() * self.window.output[1]
     }
 
-    /// The part's numbers of `y`, put together.
-    fn gather<T: Real>(&self, part: &Part, y: &[T], block: &mut [T]) {
-        let len = (part.rows.len() * self.window.output[1]).max(1);
-        block.chunks_exact_mut(len).zip(self.results(part)).for_each(|(row, at)| row.copy_from_slice(&y[at]));
+    /// Calls `visit` for what each cell of the kernel sees in each picture of the block; `x` begins with picture `from`.
+    #[inline]
+    fn views(&self, block: &Block, from: usize, mut visit: impl FnMut(View)) {
+        let (window, channels) = (&self.window, self.per_group().0);
+        let len = block.rows.len() * window.output[1];
+        let mut at = 0;
+        for channel in block.group * channels..(block.group + 1) * channels {
+            for i in 0..window.kernel[0] {
+                let inside = window.inside(0, i);
+                let rows = inside.start.clamp(block.rows.start, block.rows.end)
+                    ..inside.end.clamp(block.rows.start, block.rows.end);
+                for j in 0..window.kernel[1] {
+                    let columns = window.inside(1, j);
+                    let is_seen = !rows.is_empty() && !columns.is_empty();
+                    let first = if is_seen {
+                        window.first(0, &rows, i) * window.input[1] + window.first(1, &columns, j)
+                    } else {
+                        0
+                    };
+                    for picture in block.pictures.clone() {
+                        let plane = ((picture - from) * self.channels + channel) * window.plane();
+                        visit(View {
+                            run: at..at + len,
+                            rows: if is_seen {
+                                rows.start - block.rows.start..rows.end - block.rows.start
+                            } else {
+                                0..0
+                            },
+                            columns: columns.clone(),
+                            first: plane + first,
+                        });
+                        at += len;
+                    }
+                }
+            }
+        }
     }
 
-    /// Cuts scratch into columns and results of a part, and what is left for the product.
-    fn cut<'s, T>(&self, part: &Part, scratch: &'s mut [T]) -> (&'s mut [T], &'s mut [T], &'s mut [T]) {
+    /// `columns[(channel, i, j), (picture, row, position)]` = the cell that the kernel's cell `(i, j)` sees there.
+    fn unfold<T: Real>(&self, block: &Block, x: &[T], columns: &mut [T]) {
+        let [width, stride] = [self.window.output[1], self.window.stride[1]];
+        let line = self.window.stride[0] * self.window.input[1];
+        self.views(block, 0, |view| {
+            let run = &mut columns[view.run];
+            if view.rows.len() * view.columns.len() < run.len() {
+                run.fill(T::ZERO);
+            }
+            let mut first = view.first;
+            for row in view.rows {
+                let run = &mut run[row * width..][view.columns.clone()];
+                if stride == 1 {
+                    copy_short(&x[first..first + run.len()], run);
+                } else {
+                    run.iter_mut().zip(x[first..].iter().step_by(stride)).for_each(|(c, &v)| *c = v);
+                }
+                first += line;
+            }
+        });
+    }
+
+    /// Adds each number of the columns to the cell of `x` that it was unfolded from; `x` begins with picture `from`.
+    fn fold<T: Real>(&self, block: &Block, columns: &[T], from: usize, x: &mut [T]) {
+        let [width, stride] = [self.window.output[1], self.window.stride[1]];
+        let line = self.window.stride[0] * self.window.input[1];
+        self.views(block, from, |view| {
+            let run = &columns[view.run];
+            let mut first = view.first;
+            for row in view.rows {
+                let run = &run[row * width..][view.columns.clone()];
+                if stride == 1 {
+                    add_short(run, &mut x[first..first + run.len()]);
+                } else {
+                    x[first..].iter_mut().step_by(stride).zip(run).for_each(|(v, &c)| *v += c);
+                }
+                first += line;
+            }
+        });
+    }
+
+    /// The runs of a block's results in `y`, which begins with picture `from`, in the order of a block.
+    fn results(&self, block: &Block, from: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (outputs, all, positions) = (self.per_group().1, self.outputs, self.window.positions());
+        let (start, len) = (block.rows.start * self.window.output[1], block.rows.len() * self.window.output[1]);
+        let (group, pictures) = (block.group * outputs, block.pictures.start - from..block.pictures.end - from);
+        (group..group + outputs)
+            .flat_map(move |output| pictures.clone().map(move |picture| picture * all + output))
+            .map(move |plane| plane * positions + start..plane * positions + start + len)
+    }
+
+    /// The block's numbers of `y`, put together.
+    fn gather<T: Real>(&self, block: &Block, y: &[T], out: &mut [T]) {
+        let len = (block.rows.len() * self.window.output[1]).max(1);
+        out.chunks_exact_mut(len).zip(self.results(block, 0)).for_each(|(run, at)| run.copy_from_slice(&y[at]));
+    }
+
+    /// Cuts a lane into columns and results of a block, and what is left for the product.
+    fn cut<'s, T>(&self, block: &Block, lane: &'s mut [T]) -> (&'s mut [T], &'s mut [T], &'s mut [T]) {
         let (columns, results) = self.room();
-        let width = part.rows.len() * self.window.output[1];
-        let (left, rest) = scratch.split_at_mut(columns);
+        let width = self.width(block);
+        let (left, rest) = lane.split_at_mut(columns);
         let (middle, rest) = rest.split_at_mut(results);
         (&mut left[..self.depth() * width], &mut middle[..self.per_group().1 * width], rest)
     }
 
+    /// The weights of a group.
+    fn group<'w, T: Real>(&self, w: &'w [T], group: usize) -> MatRef<'w, T> {
+        let len = self.per_group().1 * self.depth();
+        MatRef::new(&w[group * len..(group + 1) * len], self.per_group().1, self.depth())
+    }
+
+    /// Hands out pieces of `out`, of `size` numbers for a picture, each with a lane of scratch.
+    fn by_pieces<T: Real>(
+        &self,
+        out: &mut [T],
+        size: usize,
+        scratch: &mut [T],
+        work: impl Fn(Range<usize>, &mut [T], &mut [T]) + Sync,
+    ) {
+        let piece = self.piece();
+        for_each_pair((out, piece * size), (scratch, self.lane::<T>()), usize::MAX, &|number, out, lane| {
+            work(number * piece..((number + 1) * piece).min(self.batch), out, lane);
+        });
+    }
+
     /// `y[b, o, p, q] = Σ w[o, c, i, j] · x[b, c, p·stride + i·dilation − padding, q·…]`, zero outside `x`.
     pub fn forward<T: Real>(&self, x: &[T], w: &[T], y: &mut [T], scratch: &mut [T]) {
-        let (channels, outputs) = self.per_group();
-        self.parts(|part| {
-            let (columns, results, rest) = self.cut(&part, scratch);
-            let width = part.rows.len() * self.window.output[1];
-            self.window.unfold(&x[part.x.clone()], channels, &part.rows, columns);
-            let w = MatRef::new(&w[part.w.clone()], outputs, self.depth());
-            gemm(T::ONE, w, MatRef::new(columns, self.depth(), width), T::ZERO, results, rest);
-            let rows = results.chunks_exact(width.max(1)).zip(self.results(&part));
-            rows.for_each(|(row, at)| y[at].copy_from_slice(row));
+        self.by_pieces(y, self.per_picture().1, scratch, |pictures, y, lane| {
+            self.blocks(pictures.clone(), |block| {
+                let (columns, results, rest) = self.cut(&block, lane);
+                let width = self.width(&block);
+                self.unfold(&block, x, columns);
+                let (w, columns) = (self.group(w, block.group), MatRef::new(columns, self.depth(), width));
+                gemm(T::ONE, w, columns, T::ZERO, results, rest);
+                let len = (block.rows.len() * self.window.output[1]).max(1);
+                let runs = results.chunks_exact(len).zip(self.results(&block, pictures.start));
+                runs.for_each(|(run, at)| y[at].copy_from_slice(run));
+            });
         });
     }
 
     /// The adjoint by the input: what each cell of `x` receives from the pile `p` on `y`.
     pub fn by_input<T: Real>(&self, p: &[T], w: &[T], x: &mut [T], scratch: &mut [T]) {
-        let (channels, outputs) = self.per_group();
-        x.fill(T::ZERO);
-        self.parts(|part| {
-            let (columns, results, rest) = self.cut(&part, scratch);
-            let width = part.rows.len() * self.window.output[1];
-            self.gather(&part, p, results);
-            let w = MatRef::new(&w[part.w.clone()], outputs, self.depth()).transposed();
-            gemm(T::ONE, w, MatRef::new(results, outputs, width), T::ZERO, columns, rest);
-            self.window.fold(columns, channels, &part.rows, &mut x[part.x.clone()]);
+        self.by_pieces(x, self.per_picture().0, scratch, |pictures, x, lane| {
+            x.fill(T::ZERO);
+            self.blocks(pictures.clone(), |block| {
+                let (columns, results, rest) = self.cut(&block, lane);
+                self.gather(&block, p, results);
+                let results = MatRef::new(results, self.per_group().1, self.width(&block));
+                gemm(T::ONE, self.group(w, block.group).transposed(), results, T::ZERO, columns, rest);
+                self.fold(&block, columns, pictures.start, x);
+            });
         });
     }
 
     /// The adjoint by the weights: what each weight receives from the pile `p` on `y`.
     pub fn by_weights<T: Real>(&self, x: &[T], p: &[T], w: &mut [T], scratch: &mut [T]) {
-        let (channels, outputs) = self.per_group();
-        if self.batch == 0 {
-            w.fill(T::ZERO);
-        }
-        self.parts(|part| {
-            let (columns, results, rest) = self.cut(&part, scratch);
-            let width = part.rows.len() * self.window.output[1];
-            self.gather(&part, p, results);
-            self.window.unfold(&x[part.x.clone()], channels, &part.rows, columns);
-            let columns = MatRef::new(columns, self.depth(), width).transposed();
-            let kept = if part.first { T::ZERO } else { T::ONE };
-            gemm(T::ONE, MatRef::new(results, outputs, width), columns, kept, &mut w[part.w.clone()], rest);
+        let (piece, weights, depth) = (self.summed_piece(), self.weights(), self.depth());
+        let lane = self.lane::<T>() + weights;
+        let outputs = self.per_group().1;
+        let used = self.batch.div_ceil(piece) * lane;
+        for_each_chunk(&mut scratch[..used], lane, usize::MAX, &|_, number, lane| {
+            let (sums, lane) = lane.split_at_mut(weights);
+            sums.fill(T::ZERO);
+            self.blocks(number * piece..((number + 1) * piece).min(self.batch), |block| {
+                let (columns, results, rest) = self.cut(&block, lane);
+                let width = self.width(&block);
+                self.gather(&block, p, results);
+                self.unfold(&block, x, columns);
+                let columns = MatRef::new(columns, depth, width).transposed();
+                let sums = &mut sums[block.group * outputs * depth..(block.group + 1) * outputs * depth];
+                gemm(T::ONE, MatRef::new(results, outputs, width), columns, T::ONE, sums, rest);
+            });
         });
+        w.fill(T::ZERO);
+        for sums in scratch[..used].chunks_exact(lane.max(1)) {
+            w.iter_mut().zip(&sums[..weights]).for_each(|(w, &sum)| *w += sum);
+        }
     }
+}
+
+/// Copies a few numbers. Runs of output are short, and a call of the system's copy takes longer than they do.
+#[inline]
+fn copy_short<T: Copy>(from: &[T], to: &mut [T]) {
+    let (from, from_rest) = from.as_chunks::<8>();
+    let (to, to_rest) = to.as_chunks_mut::<8>();
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    to_rest.iter_mut().zip(from_rest).for_each(|(to, from)| *to = *from);
+}
+
+/// Adds a few numbers.
+#[inline]
+fn add_short<T: Real>(from: &[T], to: &mut [T]) {
+    let (from, from_rest) = from.as_chunks::<8>();
+    let (to, to_rest) = to.as_chunks_mut::<8>();
+    for (to, from) in to.iter_mut().zip(from) {
+        to.iter_mut().zip(from).for_each(|(to, &from)| *to += from);
+    }
+    to_rest.iter_mut().zip(from_rest).for_each(|(to, &from)| *to += from);
 }

@@ -241,7 +241,11 @@ impl Rule for Conv {
     }
 
     fn scratch<T: Real>(self, inputs: &[Shape]) -> usize {
-        self.checked(inputs).scratch::<T>()
+        let conv = self.checked(inputs);
+        match self.factor {
+            Factor::Weights(_) => conv.scratch_by_weights::<T>(),
+            Factor::Output | Factor::Input(_) => conv.scratch::<T>(),
+        }
     }
 
     fn formula(self, inputs: &[String]) -> String {

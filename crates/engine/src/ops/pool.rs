@@ -94,7 +94,7 @@ impl Rule for MaxPool {
         let window = self.sizes(io.shapes[0]).expect("the shapes were checked when the node was written");
         let x = (io.inputs)(0);
         match self.pool {
-            Pool::Max => window.pick_largest(x, x, io.out),
+            Pool::Max => window.max(x, io.out),
             Pool::Pick => window.pick_largest(x, (io.inputs)(1), io.out),
             Pool::Spread => window.spread_largest(x, (io.inputs)(1), io.out),
         }
