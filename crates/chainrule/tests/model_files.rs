@@ -46,7 +46,7 @@ fn every_contradiction_is_named() {
     refused(&edited("\\\"outputs\\\":4,", "\\\"outputs\\\":5,"), "has shape [3, 4], not [3, 5]");
     refused(&edited("\\\"outputs\\\":2,", "\\\"outputs\\\":4000000000,"), "fit into memory");
     refused(&edited("\\\"outputs\\\":2,", "\\\"outputs\\\":7,"), "do not fit its task");
-    refused(&edited("\\\"outputs\\\":2,", "\\\"outputs\\\":0,"), "at least one neuron");
+    refused(&edited("\\\"outputs\\\":2,", "\\\"outputs\\\":0,"), "0 neurons");
     refused(&edited("\\\"inputs\\\":3,", "\\\"inputs\\\":18446744073709551615,"), "fit into memory");
     refused(&edited("\\\"epochs\\\":10", "\\\"epochs\\\":0"), "recipe is damaged");
     refused(&edited("\\\"scaling\\\":\\\"None\\\"", "\\\"scaling\\\":\\\"Nothing\\\""), "description is damaged");

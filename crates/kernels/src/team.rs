@@ -84,21 +84,22 @@ pub fn for_each_chunk<T: Send>(
     });
 }
 
-/// Calls `work(number, chunk of a, chunk of b)` for every chunk of `a`, as [`for_each`] does; each pair is `(data, size
-/// of a chunk)`, and `b` has at least as many chunks.
+/// Calls `work(number, chunk of a, chunk of b)` for every chunk of `a`, as [`for_each`] does: `size_a` elements of
+/// `a` and `size_b` of `b`, which has at least as many chunks.
 ///
 /// # Panics
 /// If `b` has fewer chunks, or `work` panics.
 pub fn for_each_pair<T: Send>(
-    (a, size_a): (&mut [T], usize),
-    (b, size_b): (&mut [T], usize),
-    workers: usize,
-    work: &(dyn Fn(usize, &mut [T], &mut [T]) + Sync),
+    a: &mut [T],
+    size_a: usize,
+    b: &mut [T],
+    size_b: usize,
+    work: impl Fn(usize, &mut [T], &mut [T]) + Sync,
 ) {
     let pieces = a.len().div_ceil(size_a.max(1));
     let b = &mut b[..pieces * size_b];
     let (len, a, b) = (a.len(), Shared(a.as_mut_ptr()), Shared(b.as_mut_ptr()));
-    for_each(pieces, workers, &|_, number| {
+    for_each(pieces, usize::MAX, &|_, number| {
         let from = number * size_a;
         // SAFETY: the chunks lie in `a` and `b`, which are borrowed for all of `for_each`, and each number is claimed once.
         let (a, b) = unsafe {
@@ -352,12 +353,12 @@ mod tests {
     fn every_pair_of_chunks_is_seen_once() {
         with_threads(3, || {
             let (mut a, mut b) = (vec![0_usize; 23], vec![0_usize; 30]);
-            for_each_pair((&mut a, 4), (&mut b, 5), usize::MAX, &|number, a, b| {
+            for_each_pair(&mut a, 4, &mut b, 5, |number, a, b| {
                 a.iter_mut().chain(b).for_each(|n| *n += number + 1);
             });
             assert!(a.iter().enumerate().all(|(at, &n)| n == at / 4 + 1), "{a:?}");
             assert!(b.iter().enumerate().all(|(at, &n)| n == at / 5 + 1), "{b:?}");
-            for_each_pair::<usize>((&mut [], 0), (&mut [], 0), 2, &|_, _, _| unreachable!());
+            for_each_pair::<usize>(&mut [], 0, &mut [], 0, |_, _, _| unreachable!());
         });
     }
 
