@@ -23,6 +23,7 @@ struct Arguments {
 #[serde(tag = "mode", rename_all = "lowercase")]
 enum Mode {
     Train(work::Training),
+    Convolve(work::Convolving),
     Infer(work::Shape),
     Chain {
         length: usize,
@@ -49,6 +50,7 @@ fn run() -> Result<()> {
     let Arguments { mode, threads } = serde_json::from_str(&text).context("the workload is not as in PROTOCOL.md")?;
     chainrule::with_threads(threads, || match mode {
         Mode::Train(training) => take_turns(&mut training.prepare()?),
+        Mode::Convolve(training) => take_turns(&mut training.prepare()?),
         Mode::Infer(shape) => take_turns(&mut work::inference(&shape)?),
         Mode::Chain { length } => take_turns(&mut work::chain(length)),
         Mode::Peak => say(&peak::measure()),

@@ -2,7 +2,10 @@
 
 use anyhow::Result;
 use chainrule::engine::{Graph, Plan, Session};
-use chainrule::{Activation, Batch, Loss, Mlp, Model, Optimizer, Stepper, Stream, Task};
+use chainrule::{
+    Activation, Batch, Kernel, Layer, Loss, Mlp, Model, Network, Optimizer, Pool, PoolKind, SampleShape, Stepper,
+    Stream, Task,
+};
 use serde::Deserialize;
 
 /// A network and the size of its batches.
@@ -23,6 +26,26 @@ pub(crate) struct Training {
     rate: f64,
 }
 
+/// A convolutional network that learns: ReLU after every layer but the last.
+#[derive(Deserialize)]
+pub(crate) struct Convolving {
+    input: [usize; 3],
+    layers: Vec<Described>,
+    batch: usize,
+    loss: Loss,
+    optimizer: Optimizer,
+    rate: f64,
+}
+
+/// A layer: a convolution if its kernel is not 0, and then a largest of so many by so many.
+#[derive(Deserialize)]
+struct Described {
+    outputs: usize,
+    kernel: usize,
+    padding: usize,
+    pool: usize,
+}
+
 /// Batches, and the most memory that they take.
 const BATCHES: usize = 64;
 const MOST_BYTES: usize = 256 << 20;
@@ -37,13 +60,13 @@ struct Batches {
 }
 
 impl Batches {
-    fn new(shape: &Shape) -> Self {
-        let (inputs, outputs) = (shape.sizes[0], shape.sizes[shape.sizes.len() - 1]);
-        let count = (MOST_BYTES / (4 * inputs * shape.batch)).clamp(2, BATCHES);
+    fn new(network: &Network, batch: usize) -> Self {
+        let (inputs, outputs) = (network.inputs, network.outputs());
+        let count = (MOST_BYTES / (4 * inputs * batch)).clamp(2, BATCHES);
         let mut random = Stream::new(1, 0);
-        let x = (0..count * shape.batch * inputs).map(|_| random.unit() as f32).collect();
-        let y = (0..count * shape.batch).map(|_| (random.unit() * outputs as f64).floor() as f32).collect();
-        Self { x, y, inputs, batch: shape.batch, next: 0 }
+        let x = (0..count * batch * inputs).map(|_| random.unit() as f32).collect();
+        let y = (0..count * batch).map(|_| (random.unit() * outputs as f64).floor() as f32).collect();
+        Self { x, y, inputs, batch, next: 0 }
     }
 
     fn next(&mut self) -> (&[f32], &[f32]) {
@@ -67,17 +90,43 @@ fn model(shape: &Shape, optimizer: Optimizer, rate: f64) -> Result<Model> {
 
 impl Training {
     pub(crate) fn prepare(&self) -> Result<impl FnMut() -> Result<()> + use<>> {
-        let rate = self.rate;
-        let mut model = model(&self.shape, self.optimizer, rate)?;
-        let mut stepper = Stepper::new(&model)?;
-        let mut batches = Batches::new(&self.shape);
-        Ok(move || {
-            let (x, y) = batches.next();
-            let done = stepper.step(&mut model, Batch { x, y, weight: &[] }, rate)?;
-            anyhow::ensure!(done.moved, "the cost is not finite");
-            Ok(())
-        })
+        steps(model(&self.shape, self.optimizer, self.rate)?, self.shape.batch, self.rate)
     }
+}
+
+impl Convolving {
+    pub(crate) fn prepare(&self) -> Result<impl FnMut() -> Result<()> + use<>> {
+        let last = self.layers.len().saturating_sub(1);
+        let layer = |(at, described): (usize, &Described)| {
+            let [kernel, padding, pool] = [described.kernel, described.padding, described.pool].map(|side| [side; 2]);
+            Layer {
+                outputs: described.outputs,
+                activation: if at == last { Activation::Identity } else { Activation::Relu },
+                kernel: (described.kernel > 0).then_some(Kernel { size: kernel, stride: [1, 1], padding, groups: 1 }),
+                pool: (described.pool > 0).then_some(Pool { kind: PoolKind::Max, size: pool, stride: pool }),
+            }
+        };
+        let layers = self.layers.iter().enumerate().map(layer).collect();
+        let network = Network::of(SampleShape::Planes(self.input), layers)?;
+        let sizes = vec![network.inputs, network.outputs()];
+        let shape = Shape { sizes, activation: Activation::Relu, batch: self.batch, loss: self.loss };
+        let mut model = model(&shape, self.optimizer, self.rate)?;
+        model.parameters = network.initialize(model.recipe.init, model.recipe.seed);
+        model.network = network;
+        steps(model, self.batch, self.rate)
+    }
+}
+
+/// A training step with the next batch.
+fn steps(mut model: Model, batch: usize, rate: f64) -> Result<impl FnMut() -> Result<()>> {
+    let mut stepper = Stepper::new(&model)?;
+    let mut batches = Batches::new(&model.network, batch);
+    Ok(move || {
+        let (x, y) = batches.next();
+        let done = stepper.step(&mut model, Batch { x, y, weight: &[] }, rate)?;
+        anyhow::ensure!(done.moved, "the cost is not finite");
+        Ok(())
+    })
 }
 
 /// One forward pass a step.
@@ -88,7 +137,7 @@ pub(crate) fn inference(shape: &Shape) -> Result<impl FnMut() -> Result<()> + us
     let layers = model.network.apply(&graph, x, None);
     let output = layers[layers.len() - 1].out;
     let mut session = Session::new(Plan::new(&graph, &[output])?)?;
-    let mut batches = Batches::new(shape);
+    let mut batches = Batches::new(&model.network, shape.batch);
     Ok(move || {
         let (x, _) = batches.next();
         session.run(&model.parameters, &[x])?;

@@ -38,6 +38,8 @@ SCAN_BELOW_FLOPS = 50_000_000
 
 def forward(workload, parameters, inputs):
     """The outputs of the network; logits where the loss wants them."""
+    if workload.mode == "convolve":
+        return forward_convolution(workload, parameters, inputs)
     activation = {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid}[workload.activation]
     values = inputs
     last = len(parameters) - 1
@@ -45,6 +47,24 @@ def forward(workload, parameters, inputs):
         values = values @ weights + biases
         if index < last or workload.activates_output:
             values = activation(values)
+    return values
+
+
+def forward_convolution(workload, parameters, inputs):
+    """The outputs of a convolutional network."""
+    values = inputs.reshape(-1, *workload.input)
+    for index, (layer, (weights, biases)) in enumerate(zip(workload.layers, parameters)):
+        if layer["kernel"]:
+            padding = [(layer["padding"], layer["padding"])] * 2
+            values = jax.lax.conv_general_dilated(values, weights, (1, 1), padding)
+            values = values + biases[:, None, None]
+        else:
+            values = values.reshape(values.shape[0], -1) @ weights + biases
+        if index < len(parameters) - 1:
+            values = jax.nn.relu(values)
+        if layer["pool"]:
+            window = (1, 1, layer["pool"], layer["pool"])
+            values = jax.lax.reduce_window(values, -jnp.inf, jax.lax.max, window, window, "VALID")
     return values
 
 
@@ -65,7 +85,8 @@ def cross_entropy(logits, classes):
 
 
 def start_state(workload):
-    parameters = jax.tree.map(jnp.asarray, protocol.make_parameters(workload))
+    make = protocol.make_convolution_parameters if workload.mode == "convolve" else protocol.make_parameters
+    parameters = jax.tree.map(jnp.asarray, make(workload))
 
     def zeros():
         return jax.tree.map(jnp.zeros_like, parameters)
@@ -132,7 +153,8 @@ def make_data(workload):
 def train(workload):
     state = start_state(workload)
     data = make_data(workload)
-    run_all = scanned_run if workload.step_flops() < SCAN_BELOW_FLOPS else stepwise_run
+    is_short = workload.mode == "train" and workload.step_flops() < SCAN_BELOW_FLOPS
+    run_all = scanned_run if is_short else stepwise_run
     call, per_call = run_all(build_step(workload), data)
 
     def run(steps):
@@ -218,7 +240,7 @@ def version():
 
 def main(workload):
     jax.config.update("jax_default_matmul_precision", "highest")
-    {"train": train, "infer": infer, "process": process}[workload.mode](workload)
+    {"train": train, "convolve": train, "infer": infer, "process": process}[workload.mode](workload)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import protocol
 
 INFER_ONLY = "inference only"
 WORKLOAD = protocol.begin(
-    unsupported={"train": INFER_ONLY, "chain": INFER_ONLY, "process": INFER_ONLY}
+    unsupported={"train": INFER_ONLY, "convolve": INFER_ONLY, "chain": INFER_ONLY, "process": INFER_ONLY}
 )
 
 with protocol.refusing_if_missing():

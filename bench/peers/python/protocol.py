@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-MODES = ("train", "infer", "chain", "process")
+MODES = ("train", "infer", "convolve", "chain", "process")
 ACTIVATIONS = ("relu", "sigmoid")
 LOSSES = ("cross-entropy", "quadratic")
 OPTIMIZERS = ("sgd", "momentum", "adam")
@@ -62,6 +62,8 @@ class Workload:
     mode: str
     threads: int
     sizes: tuple[int, ...] | None = None
+    input: tuple[int, ...] | None = None
+    layers: tuple[dict, ...] | None = None
     activation: str | None = None
     batch: int | None = None
     loss: str | None = None
@@ -121,6 +123,21 @@ def parse_arguments(arguments: list[str]) -> Workload:
     threads = _count(fields, "threads")
     if mode == "chain":
         return Workload(mode, threads, length=_count(fields, "length"))
+
+    if mode == "convolve":
+        image, layers = tuple(_field(fields, "input")), tuple(_field(fields, "layers"))
+        return Workload(
+            mode,
+            threads,
+            sizes=(math.prod(image), layers[-1]["outputs"]),
+            input=image,
+            layers=layers,
+            activation="relu",
+            batch=_count(fields, "batch"),
+            loss=_choice(fields, "loss", LOSSES),
+            optimizer=_choice(fields, "optimizer", OPTIMIZERS),
+            rate=_rate(fields),
+        )
 
     network = {
         "sizes": _sizes(fields),
@@ -313,6 +330,33 @@ def make_targets(workload: Workload, classes):
     if workload.loss == "cross-entropy":
         return classes
     return np.eye(workload.sizes[-1], dtype=np.float32)[classes]
+
+
+def make_convolution_parameters(workload: Workload):
+    """A (weights, biases) pair for each layer of a convolutional network.
+
+    Weights are outputs × channels × height × width, or inputs × outputs of a
+    dense layer.
+    """
+    import numpy as np
+
+    random = np.random.default_rng(2)
+    channels, height, width = workload.input
+    parameters = []
+    for layer in workload.layers:
+        outputs, kernel = layer["outputs"], layer["kernel"]
+        if kernel:
+            shape = (outputs, channels, kernel, kernel)
+            height, width = (side + 2 * layer["padding"] + 1 - kernel for side in (height, width))
+        else:
+            shape = (channels * height * width, outputs)
+            height = width = 1
+        seen = math.prod(shape) // outputs
+        weights = random.standard_normal(shape, dtype=np.float32) * np.float32(math.sqrt(2 / seen))
+        parameters.append((weights, np.zeros(outputs, dtype=np.float32)))
+        channels = outputs
+        height, width = (side // (layer["pool"] or 1) for side in (height, width))
+    return parameters
 
 
 def make_parameters(workload: Workload):

@@ -6,7 +6,7 @@ import protocol
 
 CHAIN_ONLY = "scalars only"
 WORKLOAD = protocol.begin(
-    unsupported={"train": CHAIN_ONLY, "infer": CHAIN_ONLY, "process": CHAIN_ONLY}
+    unsupported={"train": CHAIN_ONLY, "infer": CHAIN_ONLY, "convolve": CHAIN_ONLY, "process": CHAIN_ONLY}
 )
 
 

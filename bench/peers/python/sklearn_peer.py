@@ -6,6 +6,7 @@ import protocol
 
 WORKLOAD = protocol.begin(
     unsupported={
+        "convolve": "no convolution",
         "infer": "no forward pass to the logits",
         "chain": "no automatic differentiation of scalars",
     }

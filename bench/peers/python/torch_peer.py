@@ -50,6 +50,33 @@ def build_model(workload, parameters):
     return model
 
 
+def make_convolution_parameters(workload):
+    parameters = []
+    for weights, biases in protocol.make_convolution_parameters(workload):
+        weights = torch.from_numpy(weights.T.copy() if weights.ndim == 2 else weights)
+        parameters.append((weights.requires_grad_(), torch.from_numpy(biases).requires_grad_()))
+    return parameters
+
+
+def build_convolution(workload, parameters):
+    """The convolutional network, a function of the inputs."""
+
+    def model(inputs):
+        values = inputs.view(-1, *workload.input)
+        for index, (layer, (weights, biases)) in enumerate(zip(workload.layers, parameters)):
+            if layer["kernel"]:
+                values = F.conv2d(values, weights, biases, padding=layer["padding"])
+            else:
+                values = F.linear(values.flatten(1), weights, biases)
+            if index < len(parameters) - 1:
+                values = F.relu(values)
+            if layer["pool"]:
+                values = F.max_pool2d(values, layer["pool"])
+        return values
+
+    return model
+
+
 def build_loss(workload):
     """The function of (outputs, targets) that is made small."""
     if workload.loss == "cross-entropy":
@@ -100,6 +127,14 @@ def make_data(workload):
 
 
 def train(workload):
+    learn(workload, make_parameters, build_model)
+
+
+def convolve(workload):
+    learn(workload, make_convolution_parameters, build_convolution)
+
+
+def learn(workload, make_parameters, build_model):
     parameters = make_parameters(workload)
     model = build_model(workload, parameters)
     step = build_step(workload, model, parameters)
@@ -191,7 +226,7 @@ def main(workload):
     # Only jobs that the program forks for itself would use these.
     torch.set_num_interop_threads(1)
     torch.set_float32_matmul_precision("highest")
-    {"train": train, "infer": infer, "chain": chain, "process": process}[workload.mode](workload)
+    {"train": train, "convolve": convolve, "infer": infer, "chain": chain, "process": process}[workload.mode](workload)
 
 
 if __name__ == "__main__":

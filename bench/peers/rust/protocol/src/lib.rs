@@ -25,6 +25,7 @@ const WARM_UP: Duration = Duration::from_millis(300);
 enum Arguments {
     Train(Training),
     Infer(Network),
+    Convolve,
     Chain,
     Process,
 }
@@ -213,6 +214,7 @@ pub fn run(version: &str, prepare: impl FnOnce(&Job) -> Result<Answer>) -> ExitC
     let job = match parse(&arguments) {
         Ok(Arguments::Train(training)) => Job::Train(training),
         Ok(Arguments::Infer(network)) => Job::Infer(network),
+        Ok(Arguments::Convolve) => return unable("no convolution written for it here"),
         Ok(Arguments::Chain) => return unable("no chain of scalars"),
         Ok(Arguments::Process) => return unable("no whole process"),
         Err(message) => return fail(2, &message),
@@ -269,7 +271,7 @@ fn parse(arguments: &[String]) -> std::result::Result<Arguments, String> {
             }
         }
         Arguments::Infer(network) => network.check()?,
-        Arguments::Chain | Arguments::Process => {}
+        Arguments::Convolve | Arguments::Chain | Arguments::Process => {}
     }
     Ok(arguments)
 }
