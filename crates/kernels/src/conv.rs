@@ -10,7 +10,7 @@ use crate::{MatRef, Real, gemm, gemm_scratch, simd};
 use std::ops::Range;
 
 /// How many numbers of columns are unfolded at a time, if a row of output takes no more: they stay in the cache of a core.
-const COLUMNS: usize = 1 << 15;
+const COLUMNS: usize = 1 << 16;
 
 /// Positions that make a product wide enough; pictures of fewer are put side by side.
 const WIDE: usize = 256;
@@ -329,7 +329,7 @@ impl Conv {
         let (columns, results) = self.room();
         let (m, k) = (self.per_group().1, self.depth());
         let product = |width: usize| {
-            gemm_scratch::<T>(m, k, width).max(gemm_scratch::<T>(k, m, width)).max(gemm_scratch::<T>(m, width, k))
+            gemm_scratch::<T>(m, k, width).max(gemm_scratch::<T>(k, m, width)).max(gemm_scratch::<T>(k, width, m))
         };
         // The last block of a picture or of a piece is smaller, and may be planned otherwise.
         let (pictures, rows) = self.block();
@@ -458,10 +458,19 @@ impl Conv {
             .map(move |plane| plane * positions + start..plane * positions + start + len)
     }
 
-    /// The block's numbers of `y`, put together.
-    fn gather<T: Real>(&self, block: &Block, y: &[T], out: &mut [T]) {
+    /// The block's numbers of `y`, `[outputs, positions]`: as they lie, or put together in `room` if they are of more
+    /// than one picture.
+    fn gathered<'y, T: Real>(&self, block: &Block, y: &'y [T], room: &'y mut [T]) -> MatRef<'y, T> {
+        let (outputs, width) = (self.per_group().1, self.width(block));
+        if block.pictures.len() == 1 {
+            let first = (block.pictures.start * self.outputs + block.group * outputs) * self.window.positions();
+            let first = first + block.rows.start * self.window.output[1];
+            let stride = self.window.positions();
+            return MatRef::strided(&y[first..first + (outputs - 1) * stride + width], outputs, width, stride);
+        }
         let len = (block.rows.len() * self.window.output[1]).max(1);
-        out.chunks_exact_mut(len).zip(self.results(block, 0)).for_each(|(run, at)| run.copy_from_slice(&y[at]));
+        room.chunks_exact_mut(len).zip(self.results(block, 0)).for_each(|(run, at)| run.copy_from_slice(&y[at]));
+        MatRef::new(room, outputs, width)
     }
 
     /// Cuts a lane into columns and results of a block, and what is left for the product.
@@ -515,8 +524,7 @@ impl Conv {
             x.fill(T::ZERO);
             self.blocks(pictures.clone(), |block| {
                 let (columns, results, rest) = self.cut(&block, lane);
-                self.gather(&block, p, results);
-                let results = MatRef::new(results, self.per_group().1, self.width(&block));
+                let results = self.gathered(&block, p, results);
                 gemm(T::ONE, self.group(w, block.group).transposed(), results, T::ZERO, columns, rest);
                 self.fold(&block, columns, pictures.start, x);
             });
@@ -535,16 +543,18 @@ impl Conv {
             self.blocks(number * piece..((number + 1) * piece).min(self.batch), |block| {
                 let (columns, results, rest) = self.cut(&block, lane);
                 let width = self.width(&block);
-                self.gather(&block, p, results);
+                let results = self.gathered(&block, p, results);
                 self.unfold(&block, x, columns);
-                let columns = MatRef::new(columns, depth, width).transposed();
+                let columns = MatRef::new(columns, depth, width);
                 let sums = &mut sums[block.group * outputs * depth..(block.group + 1) * outputs * depth];
-                gemm(T::ONE, MatRef::new(results, outputs, width), columns, T::ONE, sums, rest);
+                // The transpose of what is wanted: only the results, which are fewer than the columns, are turned.
+                gemm(T::ONE, columns, results.transposed(), T::ONE, sums, rest);
             });
         });
-        w.fill(T::ZERO);
-        for sums in scratch[..used].chunks_exact(lane.max(1)) {
-            w.iter_mut().zip(&sums[..weights]).for_each(|(w, &sum)| *w += sum);
+        for (at, w) in w.iter_mut().enumerate() {
+            let (output, cell) = (at / depth, at % depth);
+            let place = output / outputs * outputs * depth + cell * outputs + output % outputs;
+            *w = scratch[..used].chunks_exact(lane.max(1)).map(|lane| lane[place]).sum();
         }
     }
 }
@@ -552,10 +562,14 @@ impl Conv {
 /// Copies a few numbers. Runs of output are short, and a call of the system's copy takes longer than they do.
 #[inline]
 fn copy_short<T: Copy>(from: &[T], to: &mut [T]) {
-    let (from, from_rest) = from.as_chunks::<8>();
-    let (to, to_rest) = to.as_chunks_mut::<8>();
-    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-    to_rest.iter_mut().zip(from_rest).for_each(|(to, from)| *to = *from);
+    if let (Some(last), Some(place)) = (from.last_chunk::<8>(), to.last_chunk_mut::<8>()) {
+        // What is left over by eights is copied once more with what is before it.
+        *place = *last;
+        let chunks = to.as_chunks_mut::<8>().0.iter_mut().zip(from.as_chunks::<8>().0);
+        chunks.for_each(|(to, from)| *to = *from);
+    } else {
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    }
 }
 
 /// Adds a few numbers.

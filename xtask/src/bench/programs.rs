@@ -24,15 +24,15 @@ enum Program {
     Rust(&'static str),
 }
 
-use Mode::{Chain, Infer, Process, Train};
+use Mode::{Chain, Convolve, Infer, Process, Train};
 
 pub(crate) const OURS: Library =
-    Library { name: "chainrule", program: Program::Ours, modes: &[Train, Infer, Chain, Process] };
+    Library { name: "chainrule", program: Program::Ours, modes: &[Train, Infer, Convolve, Chain, Process] };
 
 #[rustfmt::skip]
 pub(crate) const PEERS: &[Library] = &[
-    Library { name: "torch", program: Program::Python("torch_peer.py"), modes: &[Train, Infer, Chain, Process] },
-    Library { name: "jax", program: Program::Python("jax_peer.py"), modes: &[Train, Infer, Process] },
+    Library { name: "torch", program: Program::Python("torch_peer.py"), modes: &[Train, Infer, Convolve, Chain, Process] },
+    Library { name: "jax", program: Program::Python("jax_peer.py"), modes: &[Train, Infer, Convolve, Process] },
     Library { name: "sklearn", program: Program::Python("sklearn_peer.py"), modes: &[Train, Process] },
     Library { name: "candle", program: Program::Rust("candle-peer"), modes: &[Train, Infer] },
     Library { name: "burn", program: Program::Rust("burn-peer"), modes: &[Train, Infer] },

@@ -49,6 +49,15 @@ impl<'a, T: Real> MatRef<'a, T> {
         Self { data, rows, cols, row_stride: cols, col_stride: 1 }
     }
 
+    /// The matrix `[rows, cols]` whose rows begin `stride` numbers apart in `data`.
+    ///
+    /// # Panics
+    /// If rows overlap, or `data` does not end with the last row.
+    pub fn strided(data: &'a [T], rows: usize, cols: usize, stride: usize) -> Self {
+        assert!(cols <= stride && data.len() == rows.saturating_sub(1) * stride + cols * rows.min(1));
+        Self { data, rows, cols, row_stride: stride, col_stride: 1 }
+    }
+
     /// The same numbers as `[cols, rows]`; nothing moves.
     #[must_use]
     pub fn transposed(self) -> Self {
