@@ -20,7 +20,8 @@ pub enum Error {
     Name(#[from] NameError),
     /// A description of a network that cannot be read.
     #[error(
-        "`{}` is not a network: {}; write sizes with dashes, from the inputs to the outputs, as in 784-128-10",
+        "`{}` is not a network: {}; write sizes with dashes, as in 784-128-10, or layers, as in conv 5x5 6, relu, \
+         maxpool 2, dense 10",
         plain(text),
         plain(problem)
     )]

@@ -38,6 +38,15 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
     Ok(())
 }
 
+/// What layer `n` takes: the inputs, or what the layer below it gives.
+fn below(explanation: &Explanation, n: usize) -> String {
+    match n.checked_sub(2).map(|at| &explanation.layers[at]) {
+        None => "x".to_owned(),
+        Some(layer) if layer.pooled.is_some() => format!("p{}", n - 1),
+        Some(_) => format!("a{}", n - 1),
+    }
+}
+
 struct Show {
     full: bool,
 }
@@ -49,8 +58,7 @@ impl Show {
         self.table("x", &explanation.inputs);
         for l in &explanation.layers {
             let n = l.layer;
-            let below = if n == 1 { "x".to_owned() } else { format!("a{}", n - 1) };
-            let below = if n > 1 && explanation.layers[n - 2].pooled.is_some() { format!("p{}", n - 1) } else { below };
+            let below = below(explanation, n);
             let times = if l.is_convolution { "∗" } else { "·" };
             self.table(&format!("z{n} = {below} {times} W{n} + b{n}"), &l.z);
             self.table(&format!("a{n} = {}(z{n})", l.activation), &l.a);
@@ -65,19 +73,26 @@ impl Show {
         say!();
         say!("{HEADING}Backward{HEADING:#}");
         for l in explanation.layers.iter().rev() {
-            self.layer_backward(l, explanation.layers.len());
+            self.layer_backward(explanation, l);
         }
-        self.table("∂C/∂x = δ1 · W1ᵀ", &explanation.input_gradient);
+        let times = if explanation.layers[0].is_convolution { "∗ᵀ W1" } else { "· W1ᵀ" };
+        self.table(&format!("∂C/∂x = δ1 {times}"), &explanation.input_gradient);
     }
 
-    fn layer_backward(&self, l: &LayerExplanation, layers: usize) {
+    fn layer_backward(&self, explanation: &Explanation, l: &LayerExplanation) {
         let n = l.layer;
-        let source = if n == layers { "from the loss".to_owned() } else { format!("δ{0} · W{0}ᵀ", n + 1) };
-        let below = if n == 1 { "x".to_owned() } else { format!("a{}", n - 1) };
+        let source = match explanation.layers.get(n) {
+            _ if l.pooled.is_some() => "from the pool".to_owned(),
+            None => "from the loss".to_owned(),
+            Some(above) if above.is_convolution => format!("δ{0} ∗ᵀ W{0}", n + 1),
+            Some(_) => format!("δ{0} · W{0}ᵀ", n + 1),
+        };
+        let below = below(explanation, n);
+        let gradient = if l.is_convolution { format!("{below} ∗ʷ δ{n}") } else { format!("{below}ᵀ · δ{n}") };
         self.table(&format!("∂C/∂a{n} = {source}"), &l.handed_down);
         self.table(&format!("{}′(z{n})", l.activation), &l.slope);
         self.table(&format!("δ{n} = ∂C/∂a{n} ⊙ {}′(z{n})", l.activation), &l.delta);
-        self.table(&format!("∂C/∂W{n} = {below}ᵀ · δ{n}"), &l.weight_gradient);
+        self.table(&format!("∂C/∂W{n} = {gradient}"), &l.weight_gradient);
         self.table(&format!("∂C/∂b{n} = δ{n}"), &l.bias_gradient);
     }
 

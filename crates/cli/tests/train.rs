@@ -109,6 +109,64 @@ fn images_from_training_to_explanation() {
 }
 
 #[test]
+fn a_convolution_from_training_to_explanation() {
+    let folder = TempDir::new().unwrap();
+    images(folder.path());
+    let layers = "conv 2x2 6 pad 1, relu, maxpool 2, conv 2x2 8, tanh, avgpool 1, dense 4";
+    let train = |threads: &str, out: &str| {
+        let args = ["train", "images", "--model", layers, "--epochs", "30", "--batch-size", "16", "--dropout", "0.1"];
+        let args = [&args[..], &["--threads", threads, "--out", out]].concat();
+        chainrule(&folder)
+            .args(args)
+            .assert()
+            .success()
+            .stdout(contains(format!("1x4x4, {layers}")).and(contains("accuracy 100.00 %")));
+        fs::read(folder.path().join(out)).unwrap()
+    };
+    assert!(train("1", "one.safetensors") == train("2", "two.safetensors"));
+    let evaluate = ["evaluate", "one.safetensors", "images"];
+    chainrule(&folder).args(evaluate).assert().success().stdout(contains("100.00 %"));
+    let explain = ["explain", "one.safetensors", "images", "--row", "2"];
+    chainrule(&folder).args(explain).assert().success().stdout(
+        contains("z1 = x ∗ W1 + b1  [6, 25]")
+            .and(contains("p1 = pool(a1)  [6, 4]"))
+            .and(contains("z2 = p1 ∗ W2 + b2  [8, 1]"))
+            .and(contains("z3 = p2 · W3 + b3"))
+            .and(contains("∂C/∂a1 = from the pool"))
+            .and(contains("∂C/∂W2 = p1 ∗ʷ δ2")),
+    );
+    let json = chainrule(&folder).args(explain).arg("--json").assert().success();
+    let v: Value = serde_json::from_slice(&json.get_output().stdout).unwrap();
+    assert!(v["cost_after_update"].as_f64() < v["cost"].as_f64());
+    assert_eq!(v["layers"][1]["weight_gradient"]["rows"], 8);
+    assert_eq!(v["layers"][1]["weight_gradient"]["values"].as_array().unwrap().len(), 8 * 6 * 4);
+    for summary in ["one.safetensors", &format!("4x4, {layers}")] {
+        let sizes = contains("6x2x2").and(contains("8x1x1")).and(contains("2,400"));
+        chainrule(&folder).args(["summary", summary]).assert().success().stdout(sizes);
+    }
+}
+
+#[test]
+fn a_convolution_that_cannot_be_says_why() {
+    let folder = TempDir::new().unwrap();
+    images(folder.path());
+    table(folder.path());
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["train", "images", "--model", "conv 5x5 6, dense 4"], 2, "5x5 is larger than the plane of 4x4"),
+        (&["train", "images", "--model", "conv 3 6, rleu, dense 4"], 2, "did you mean `relu`?"),
+        (&["train", "images", "--model", "conv 3 6, relu, dense 5"], 1, "there are 4 classes"),
+        (&["train", "images", "--model", "5x5, conv 3 6, dense 4"], 1, "the network takes 25 inputs"),
+        (&["train", "houses.csv", "--target", "price", "--model", "conv 3 6, dense 1"], 2, "2 numbers without height"),
+        (&["summary", "conv 3 6, dense 1"], 2, "say first what the network takes"),
+        (&["summary", "28x28, conv 3 4000000000, dense 4000000000"], 2, "fit into memory"),
+    ];
+    for (args, code, message) in cases {
+        chainrule(&folder).args(*args).assert().code(*code).stderr(contains(*message));
+    }
+    assert!(!folder.path().join("model.safetensors").exists());
+}
+
+#[test]
 fn a_table_with_a_value() {
     let folder = TempDir::new().unwrap();
     table(folder.path());
