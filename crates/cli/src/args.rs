@@ -1,6 +1,6 @@
 //! The command line: one block an option, with its help.
 
-use chainrule::data::{ClassWeights, Form, Format, LEAST_MEMORY};
+use chainrule::data::{Charset, ClassWeights, Form, Format, LEAST_MEMORY};
 use chainrule::{Activation, Architecture, Budget, Every, Init, Loss, Optimizer, ScalingChoice, Schedule, TargetScale};
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
@@ -274,6 +274,9 @@ pub(crate) struct FormArgs {
     /// How a table is written: csv, jsonl, npy, npz, parquet, arrow [default: seen from the file, as all of this]
     #[arg(long, value_name = "NAME")]
     format: Option<Format>,
+    /// How characters are written: utf-8, utf-16le, utf-16be, windows-1252
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<Charset>,
     /// What stands between the cells of a CSV file: a character, or tab
     #[arg(long, value_name = "CHARACTER", value_parser = character)]
     delimiter: Option<u8>,
@@ -292,6 +295,7 @@ impl FormArgs {
     pub(crate) fn form(&self) -> Form {
         Form {
             format: self.format,
+            encoding: self.encoding,
             delimiter: self.delimiter,
             quote: self.quote,
             header: self.header.as_deref().map(|header| header == "yes"),

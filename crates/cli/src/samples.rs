@@ -46,7 +46,7 @@ pub(crate) fn read(args: &TrainArgs) -> Result<Input> {
         ("--group", args.group.is_some()),
         ("--time", args.time.is_some()),
         ("--memory", args.memory.is_some()),
-        ("--format, --delimiter, --quote, --header or --decimal", args.form.is_given()),
+        ("--format, --encoding, --delimiter, --quote, --header or --decimal", args.form.is_given()),
     ];
     if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
         let folder = args.data.display();

@@ -111,7 +111,7 @@ fn each_is_named_with_place_and_cure() {
     case(&&utf16(&good, b"\xff\xfe", u16::to_le_bytes)[..99], &[], &["UTF-16"]);
     case(&towns("town,rooms,price"), &[], &["line 2", "\"town\"", "not UTF-8", "save the file as UTF-8"]);
     case(&towns("price,rooms,area"), &[], &["line 2", "\"price\"", "not UTF-8"]);
-    case(&towns("Ort,Größe,price"), &[], &["line 1", "not UTF-8"]);
+    case(&towns("Ort,Größe,price"), &[], &["line 1", "not UTF-8", "--encoding windows-1252"]);
     case(&b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0", &[], &["a byte 0"]);
     case(&b"PK\x03\x04 and so on", &[], &["not a whole NPZ file"]);
     assert!(!folder.path().join("model.safetensors").exists());
@@ -185,6 +185,17 @@ fn what_only_looks_wrong_is_read() {
             assert!(output.contains(part), "{what}: {part:?} is not in {output}");
         }
     }
+    let towns = b"Ort,price\nK\xf6ln,1\nG\xfcstrow,2.5\nK\xf6ln,3\nG\xfcstrow,4\n";
+    for name in ["windows-1252", "Latin-1"] {
+        let (code, output, message) = train(folder.path(), towns, &["--encoding", name]);
+        assert!(code == 0 && output.contains("2 different: Güstrow, Köln"), "{output}{message}");
+    }
+    let utf16 = utf16(&good, b"", u16::to_be_bytes);
+    assert_eq!(train(folder.path(), &utf16, &["--encoding", "utf-16be"]).0, 0);
+    let (code, _, message) = train(folder.path(), good.as_bytes(), &["--encoding", "utf-16le"]);
+    assert!(code == 1 && message.contains("t.csv"), "{message}");
+    let (code, _, message) = train(folder.path(), good.as_bytes(), &["--encoding", "ebcdic"]);
+    assert!(code == 2 && message.contains("none of utf-8"), "{message}");
 }
 
 #[test]

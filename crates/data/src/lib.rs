@@ -4,8 +4,10 @@
 //! gives a [`DataError`] that names the file, the place and the cure, and never an allocation that the file's real
 //! content does not justify.
 
+mod charset;
 pub mod dataset;
 pub mod encoder;
+
 pub mod error;
 pub mod frame;
 pub mod idx;
@@ -23,8 +25,8 @@ mod source;
 mod target;
 mod threads;
 mod time;
-mod utf16;
 
+pub use charset::Charset;
 pub use dataset::{Dataset, ImageSize, Target};
 pub use encoder::{Encoded, Encoder, Encoding, LevelOptions, Levels, Scale};
 pub use error::{DataError, Place, Position, TableError};

@@ -8,7 +8,10 @@ use std::{
 
 use flate2::read::MultiGzDecoder;
 
-use crate::{DataError, utf16::Utf16};
+use crate::{
+    DataError,
+    charset::{Charset, Decoded},
+};
 
 /// Every gzip file begins with these.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -72,10 +75,10 @@ impl Source {
         Ok(Source { bytes, packing, length })
     }
 
-    /// Reads what comes as UTF-16, which becomes UTF-8.
-    pub(crate) fn decode_utf16(&mut self, big_endian: bool) {
+    /// Reads what comes in this encoding, as UTF-8.
+    pub(crate) fn decode(&mut self, encoding: Charset) {
         let rest = std::mem::replace(&mut self.bytes, Box::new(io::empty()));
-        self.bytes = Box::new(Utf16::new(rest, big_endian));
+        self.bytes = if encoding == Charset::Utf8 { rest } else { Box::new(Decoded::new(rest, encoding)) };
     }
 
     /// The first bytes after unpacking, at most `count`; reading goes on before them.

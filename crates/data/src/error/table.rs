@@ -120,7 +120,7 @@ pub enum TableError {
         place: Place,
     },
     /// A field is not UTF-8.
-    #[error("{place}{}: the text is not UTF-8; save the file as UTF-8 (spreadsheets call it CSV UTF-8)", in_column(column.as_deref()))]
+    #[error("{place}{}: the text is not UTF-8; save the file as UTF-8 (spreadsheets call it CSV UTF-8), or say what it is, as in --encoding windows-1252", in_column(column.as_deref()))]
     NotUtf8 {
         /// Where it is.
         place: Place,

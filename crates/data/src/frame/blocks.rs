@@ -3,7 +3,7 @@
 use std::{io::Read, path::Path};
 
 use crate::{
-    DataError,
+    Charset, DataError,
     source::{Source, read_error},
 };
 
@@ -24,13 +24,14 @@ pub(crate) struct Blocks {
 }
 
 impl Blocks {
-    /// Reads the first block, without a byte order mark, which says whether the text is UTF-16.
-    pub(crate) fn open(file: &Path, mut source: Source) -> Result<Self, DataError> {
-        match source.peek(file, 2)?.as_slice() {
-            [0xff, 0xfe] => source.decode_utf16(false),
-            [0xfe, 0xff] => source.decode_utf16(true),
-            _ => {}
-        }
+    /// Reads the first block, without a byte order mark, which says whether the text is UTF-16, unless `encoding` does.
+    pub(crate) fn open(file: &Path, mut source: Source, encoding: Option<Charset>) -> Result<Self, DataError> {
+        let seen = match source.peek(file, 2)?.as_slice() {
+            [0xff, 0xfe] => Charset::Utf16Le,
+            [0xfe, 0xff] => Charset::Utf16Be,
+            _ => Charset::Utf8,
+        };
+        source.decode(encoding.unwrap_or(seen));
         let mut blocks = Blocks { source, buffer: Vec::new(), ended: false };
         blocks.fill(file, BLOCK)?;
         if blocks.buffer.starts_with(BYTE_ORDER_MARK) {

@@ -51,7 +51,7 @@ enum Wrong {
 impl Delimited {
     /// Finds out how the text is written, and what its columns hold.
     pub(super) fn open(file: Arc<Path>, source: Source, options: &ReadOptions) -> Result<Self, DataError> {
-        let mut blocks = Blocks::open(&file, source)?;
+        let mut blocks = Blocks::open(&file, source, options.form.encoding)?;
         let Layout { dialect, columns, header_bytes, header_lines } = Layout::find(&file, &mut blocks, options)?;
         blocks.pass(&file, header_bytes)?;
         Ok(Delimited { file, blocks, dialect, columns, line: 1 + header_lines, some: false })

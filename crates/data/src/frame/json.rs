@@ -53,7 +53,7 @@ struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl JsonLines {
     pub(super) fn open(file: Arc<Path>, source: Source, options: &ReadOptions) -> Result<Self, DataError> {
-        let mut blocks = Blocks::open(&file, source)?;
+        let mut blocks = Blocks::open(&file, source, options.form.encoding)?;
         let mut end = whole_lines(&file, &mut blocks, 1)?;
         if blocks.bytes().trim_ascii().is_empty() {
             return Err(DataError::EmptyFile { file: file.to_path_buf() });

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Frame, delimited::Delimited, json::JsonLines, npy};
-use crate::{DataError, TableError, source::Source};
+use crate::{Charset, DataError, TableError, source::Source};
 
 /// How a table is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,8 @@ impl FromStr for Format {
 pub struct Form {
     /// Its format.
     pub format: Option<Format>,
+    /// How its characters are written, where it is text.
+    pub encoding: Option<Charset>,
     /// What stands between cells.
     pub delimiter: Option<u8>,
     /// What stands around a cell that has a delimiter in it, `"` unless given.
