@@ -7,8 +7,8 @@
 //! (`crates/chainrule/tests/fuzz.rs`) with those that are kept.
 
 use chainrule::data::{
-    Dataset, Encoder, Form, Kinds, LevelOptions, Matrix, ReadOptions, SampleOptions, Split, Target, Values, read_frame,
-    read_idx, read_known,
+    Charset, Dataset, Encoder, Form, Kinds, LevelOptions, Matrix, ReadOptions, SampleOptions, Split, Target, Values,
+    read_frame, read_idx, read_known,
 };
 use chainrule::engine::{Graph, NodeId, Trace, parse::parse};
 use chainrule::{
@@ -74,6 +74,7 @@ pub fn expression(bytes: &[u8]) -> bool {
 pub fn csv(bytes: &[u8]) -> bool {
     let unusual = Form {
         format: None,
+        encoding: Some(Charset::Windows1252),
         delimiter: Some(b' '),
         quote: Some(b'\''),
         header: Some(false),
