@@ -141,6 +141,11 @@ fn moved(
         if cells == 0 || stride == 0 || [n, cells, stride, padding].into_iter().any(|side| side > MOST_SIDE) {
             return Err(format!("sizes and strides are from 1 to {MOST_SIDE}"));
         }
+        if padding >= cells {
+            return Err(format!(
+                "padding of {padding} beside a {what} of {cells}: at the edge it would see nothing else"
+            ));
+        }
         let Some(free) = (n + 2 * padding).checked_sub(cells) else {
             let [height, width] = input;
             return Err(format!("a {what} of {}x{} is larger than the plane of {height}x{width}", size[0], size[1]));

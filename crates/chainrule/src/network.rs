@@ -314,6 +314,7 @@ mod tests {
             ("dense 10, maxpool 2", "a pool moves over planes"),
             ("conv 3 4 groups 2, dense 10", "2 groups do not divide 1 channels"),
             ("conv 3 2 pad 60001, dense 10", "from 1 to 60000"),
+            ("conv 3 2 pad 3, dense 10", "padding of 3 beside a kernel of 3"),
         ] {
             let error = listed(text).unwrap_err().to_string();
             assert!(error.contains(reason), "{text}: {error}");
