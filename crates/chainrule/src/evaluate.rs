@@ -4,13 +4,23 @@ use crate::error::Error;
 use crate::loss::Loss;
 use crate::metrics::{self, ClassMetrics, ValueMetrics};
 use crate::model::{Model, Task};
+use crate::network::Network;
 use crate::step::Batch;
 use chainrule_data::{Dataset, Matrix, Target};
 use chainrule_engine::{Graph, Plan, Session};
 use serde::{Deserialize, Serialize};
 
-/// Samples run through the network at a time.
+/// The most samples run through the network at a time.
 const BATCH: usize = 256;
+
+/// The most numbers of a layer at a time: a small file can describe a convolution that makes very many.
+const NUMBERS: usize = 1 << 26;
+
+/// Samples run through the network at a time.
+fn at_a_time(network: &Network) -> usize {
+    let widest = network.stages().map(|stage| stage.z.len()).max().unwrap_or(1);
+    (NUMBERS / widest.max(1)).clamp(1, BATCH)
+}
 
 /// Scores over a set of samples.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -121,7 +131,7 @@ impl Evaluator {
         rows: &[u32],
         mut visit: impl FnMut(&[u32], f64, &[f32], &[f32]),
     ) -> Result<(), Error> {
-        for rows in rows.chunks(BATCH) {
+        for rows in rows.chunks(at_a_time(&model.network)) {
             let weighted = data.weights.is_some();
             let fits = |f: &Forward| f.y.len() == rows.len() && f.weight.is_empty() != weighted;
             let position = match self.forward.iter().position(fits) {
@@ -293,9 +303,10 @@ impl<'a> Predictor<'a> {
     /// A network too large to be planned.
     pub fn new(model: &'a Model) -> Result<Self, Error> {
         let graph = Graph::new();
-        let built = model.graph(&graph, BATCH, false, false);
+        let batch = at_a_time(&model.network);
+        let built = model.graph(&graph, batch, false, false);
         let session = Session::new(Plan::new(&graph, &[built.output])?)?;
-        Ok(Self { model, session, x: vec![0.0; BATCH * model.network.inputs], y: vec![0.0; BATCH] })
+        Ok(Self { model, session, x: vec![0.0; batch * model.network.inputs], y: vec![0.0; batch] })
     }
 
     /// Predicts the named rows of `features` `[rows, inputs]`, in that order.
@@ -313,7 +324,7 @@ impl<'a> Predictor<'a> {
     ) -> Result<(), Error> {
         let Self { model, session, x, y } = self;
         let inputs = model.network.inputs;
-        for rows in rows.chunks(BATCH) {
+        for rows in rows.chunks(y.len()) {
             let (filled, rest) = x.split_at_mut(rows.len() * inputs);
             features.gather(rows, filled);
             model.scaling.apply(inputs, filled);

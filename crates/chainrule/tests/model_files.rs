@@ -1,6 +1,7 @@
 //! Model files are untrusted: damaged and hostile ones are refused with a reason.
 
-use chainrule::{Activation, Mlp, Model, check_writable};
+use chainrule::data::{Dataset, Matrix, Target, Values};
+use chainrule::{Activation, Architecture, Mlp, Model, Network, check_writable, evaluate, predict};
 use proptest::prelude::*;
 use std::path::Path;
 
@@ -50,6 +51,24 @@ fn every_contradiction_is_named() {
     refused(&edited("\\\"inputs\\\":3,", "\\\"inputs\\\":18446744073709551615,"), "fit into memory");
     refused(&edited("\\\"epochs\\\":10", "\\\"epochs\\\":0"), "recipe is damaged");
     refused(&edited("\\\"scaling\\\":\\\"None\\\"", "\\\"scaling\\\":\\\"Nothing\\\""), "description is damaged");
+}
+
+#[test]
+fn a_convolution_of_very_many_numbers_is_run_by_few_samples() {
+    // 40,000 channels of 24×24 are 23 million numbers a sample: 256 of them would be 24 GB.
+    let text = "24x24, conv 1x1 40000, maxpool 24, dense 2";
+    let Architecture::Layers { input: Some(input), layers } = text.parse().unwrap() else { unreachable!() };
+    let mut model = Mlp::builder().input(576).output(2).build().unwrap().model;
+    model.network = Network::of(input, layers).unwrap();
+    model.parameters = model.network.initialize(model.recipe.init, 0);
+    let model = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
+    let target = Target::Classes { labels: vec![0, 1, 0], names: vec!["0".into(), "1".into()] };
+    let pixels = (0..3 * 576).map(|i| (i % 7) as f32 / 7.0).collect();
+    let data = Dataset::new(Matrix::new(3, 576, Values::Floats(pixels)), target, "images");
+    assert_eq!(evaluate(&model, &data).unwrap().samples, 3);
+    let mut seen = 0;
+    predict(&model, &data, |_, _| seen += 1).unwrap();
+    assert_eq!(seen, 3);
 }
 
 #[test]
