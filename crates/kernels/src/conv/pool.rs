@@ -1,0 +1,180 @@
+//! The largest under each position of a window, and what belongs to it.
+
+use super::{PIECES, Window};
+use crate::team::for_each_chunk;
+use crate::{Real, simd};
+use std::ops::Range;
+
+/// Planes of fewer numbers together are looked through on one thread.
+const SHARED: usize = 1 << 14;
+
+impl Window {
+    /// The first cell of the plane, along `axis`, that the kernel sees at a position, and how many it sees.
+    fn seen(&self, axis: usize, position: usize) -> (usize, usize) {
+        let cells = (0..self.kernel[axis]).filter_map(|cell| self.cell(axis, position, cell));
+        cells.fold((usize::MAX, 0), |(first, count), at| (first.min(at), count + 1))
+    }
+
+    /// Calls `visit` with each position of a plane and the first largest cell under it; NaN is largest.
+    #[inline]
+    fn largest<T: Real>(&self, x: &[T], mut visit: impl FnMut(usize, usize)) {
+        let (width, line) = (self.output[1], self.dilation[0] * self.input[1]);
+        // Where the whole kernel lies in the plane along the width, its place follows from that of its first cell.
+        let inner = self.inside(1, 0).start..self.inside(1, self.kernel[1] - 1).end;
+        let inner = if inner.is_empty() { width..width } else { inner };
+        for row in 0..self.output[0] {
+            let (top, high) = self.seen(0, row);
+            let mut at = |column: usize, left: usize, wide: usize| {
+                if high > 0 && wide > 0 {
+                    let first = top * self.input[1] + left;
+                    visit(row * width + column, largest_of(x, first, [high, wide], [line, self.dilation[1]]));
+                }
+            };
+            for column in (0..inner.start).chain(inner.end..width) {
+                let (left, wide) = self.seen(1, column);
+                at(column, left, wide);
+            }
+            for column in inner.clone() {
+                at(column, column * self.stride[1] - self.padding[1], self.kernel[1]);
+            }
+        }
+    }
+
+    /// `out` at each position = the largest cell of `x` under it.
+    pub fn max<T: Real>(&self, x: &[T], out: &mut [T]) {
+        self.by_planes(
+            out,
+            self.positions(),
+            #[inline(always)]
+            |planes, out| {
+                for (plane, out) in planes.zip(out.chunks_exact_mut(self.positions())) {
+                    let x = &x[plane * self.plane()..(plane + 1) * self.plane()];
+                    if self.halves() {
+                        let lines = x.chunks_exact(2 * self.input[1]).zip(out.chunks_exact_mut(self.output[1].max(1)));
+                        for (lines, out) in lines {
+                            out.iter_mut().zip(quads(lines, self.input[1])).for_each(|(out, cells)| *out = most(cells));
+                        }
+                    } else {
+                        self.largest(x, |position, cell| out[position] = x[cell]);
+                    }
+                }
+            },
+        );
+    }
+
+    /// `out` at each position = `from` at the first largest cell of `by` under it.
+    pub fn pick_largest<T: Real>(&self, by: &[T], from: &[T], out: &mut [T]) {
+        self.by_planes(
+            out,
+            self.positions(),
+            #[inline(always)]
+            |planes, out| {
+                for (at, out) in planes.zip(out.chunks_exact_mut(self.positions())) {
+                    let plane = at * self.plane()..(at + 1) * self.plane();
+                    let from = &from[plane.clone()];
+                    self.largest(&by[plane], |position, cell| out[position] = from[cell]);
+                }
+            },
+        );
+    }
+
+    /// Adds `from` at each position into zeros, at the first largest cell of `by` under it.
+    pub fn spread_largest<T: Real>(&self, by: &[T], from: &[T], out: &mut [T]) {
+        let [cells, positions] = [self.plane(), self.positions()];
+        self.by_planes(
+            out,
+            cells,
+            #[inline(always)]
+            |planes, out| {
+                out.fill(T::ZERO);
+                for (at, out) in planes.zip(out.chunks_exact_mut(cells)) {
+                    let from = &from[at * positions..(at + 1) * positions];
+                    let by = &by[at * cells..(at + 1) * cells];
+                    if self.halves() {
+                        self.spread_quads(by, from, out);
+                    } else {
+                        self.largest(by, |position, cell| out[cell] += from[position]);
+                    }
+                }
+            },
+        );
+    }
+
+    /// Whether windows of two by two stand side by side, which most pools are.
+    fn halves(&self) -> bool {
+        [self.kernel, self.stride] == [[2, 2]; 2] && [self.padding, self.dilation] == [[0, 0], [1, 1]]
+    }
+
+    /// [`Window::spread_largest`] in one plane where windows of two by two stand side by side.
+    #[inline(always)]
+    fn spread_quads<T: Real>(&self, by: &[T], from: &[T], out: &mut [T]) {
+        let (wide, width) = (self.input[1], self.output[1].max(1));
+        let lines = by.chunks_exact(2 * wide).zip(out.chunks_exact_mut(2 * wide));
+        for ((by, out), from) in lines.zip(from.chunks_exact(width)) {
+            let (upper, lower) = out.split_at_mut(wide);
+            let out = upper.as_chunks_mut::<2>().0.iter_mut().zip(lower.as_chunks_mut::<2>().0);
+            for (((upper, lower), &value), cells) in out.zip(from).zip(quads(by, wide)) {
+                let largest = most(cells);
+                let mut is_free = true;
+                let mut place = |cell: T| {
+                    let is_first = is_free & ((cell == largest) | (is_nan(cell) & is_nan(largest)));
+                    is_free &= !is_first;
+                    if is_first { value } else { T::ZERO }
+                };
+                *upper = [place(cells[0]), place(cells[1])];
+                *lower = [place(cells[2]), place(cells[3])];
+            }
+        }
+    }
+
+    /// Hands out planes of `out`, of `size` numbers each.
+    fn by_planes<T: Real>(&self, out: &mut [T], size: usize, work: impl Fn(Range<usize>, &mut [T]) + Sync) {
+        let Some(planes) = out.len().checked_div(size).filter(|&planes| planes > 0) else { return };
+        let each = SHARED.div_ceil(self.plane().max(1)).clamp(1, planes).max(planes.div_ceil(PIECES));
+        for_each_chunk(out, each * size, usize::MAX, &|_, number, out| {
+            let planes = number * each..number * each + out.len() / size;
+            simd(
+                #[inline(always)]
+                || work(planes, out),
+            );
+        });
+    }
+}
+
+/// The windows of two by two that stand side by side in two lines of `wide` numbers: upper left, upper right, lower left,
+/// lower right.
+#[inline(always)]
+fn quads<T: Real>(lines: &[T], wide: usize) -> impl Iterator<Item = [T; 4]> {
+    let (upper, lower) = lines.split_at(wide);
+    let pairs = upper.as_chunks::<2>().0.iter().zip(lower.as_chunks::<2>().0);
+    pairs.map(|(upper, lower)| [upper[0], upper[1], lower[0], lower[1]])
+}
+
+/// The largest; NaN if there is one.
+#[inline(always)]
+fn most<T: Real>([a, b, c, d]: [T; 4]) -> T {
+    let larger = |a: T, b: T| if (b > a) | is_nan(b) { b } else { a };
+    larger(larger(a, b), larger(c, d))
+}
+
+#[inline(always)]
+fn is_nan<T: Real>(value: T) -> bool {
+    value.partial_cmp(&value).is_none()
+}
+
+/// The place of the first largest of `high` times `wide` cells, or of the first NaN, if there is one.
+#[inline]
+fn largest_of<T: Real>(x: &[T], first: usize, [high, wide]: [usize; 2], [down, across]: [usize; 2]) -> usize {
+    let (mut best, mut value) = (first, x[first]);
+    for i in 0..high {
+        for j in 0..wide {
+            let at = first + i * down + j * across;
+            let new = x[at];
+            // Without branches, which could not be foreseen.
+            let is_larger = (new > value) | (is_nan(new) & !is_nan(value));
+            best = if is_larger { at } else { best };
+            value = if is_larger { new } else { value };
+        }
+    }
+    best
+}
