@@ -91,6 +91,7 @@ fn name_value(text: &str) -> Result<(String, f64), String> {
 const SUMMARY_EXAMPLES: &str = "Examples:
   chainrule summary 3-4-4-1
   chainrule summary 784-128-10 --batch-size 256
+  chainrule summary '28x28, conv 5x5 6, relu, maxpool 2, dense 10'
   chainrule summary model.safetensors --json";
 
 #[derive(ClapArgs, Debug)]

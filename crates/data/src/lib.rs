@@ -7,7 +7,6 @@
 mod charset;
 pub mod dataset;
 pub mod encoder;
-
 pub mod error;
 pub mod frame;
 pub mod idx;
