@@ -29,11 +29,15 @@ impl Baselines {
         Ok(Self { constant: constant(train, test)?, linear: evaluate(&model, test)?.metrics })
     }
 
-    /// What of the two is at least as good as `metrics`, in words: by accuracy, or by the root mean squared error.
+    /// What of the two is at least as good as `metrics`, in words: by accuracy, or by R² (the root mean squared error
+    /// where there is none).
     pub fn not_beaten_by(&self, metrics: &Metrics) -> Option<&'static str> {
         let beats = |baseline: &Metrics| match (baseline, metrics) {
             (Metrics::Classes(baseline), Metrics::Classes(ours)) => baseline.accuracy >= ours.accuracy,
-            (Metrics::Values(baseline), Metrics::Values(ours)) => baseline.rmse <= ours.rmse,
+            (Metrics::Values(baseline), Metrics::Values(ours)) => match (baseline.r2, ours.r2) {
+                (Some(baseline), Some(ours)) => baseline >= ours,
+                _ => baseline.rmse <= ours.rmse,
+            },
             _ => false,
         };
         match (beats(&self.constant), beats(&self.linear), metrics) {
@@ -56,10 +60,13 @@ fn constant(train: &Dataset, test: &Dataset) -> Result<Metrics, Error> {
             let everywhere = shares.repeat(truth.len());
             Ok(Metrics::Classes(ClassMetrics::new(&everywhere, shares.len(), &truth, &vec![most; truth.len()])))
         }
-        (Some(Target::Values { values, .. }), Some(Target::Values { values: truth, .. })) => {
-            let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / values.len().max(1) as f64;
+        (Some(Target::Values { values, names }), Some(Target::Values { values: truth, .. })) => {
+            let rows = values.len() / names.len();
+            let sum = |column| values.iter().skip(column).step_by(names.len()).map(|&v| f64::from(v)).sum::<f64>();
+            let means: Vec<f64> = (0..names.len()).map(|column| sum(column) / rows.max(1) as f64).collect();
             let truth: Vec<f64> = truth.iter().map(|&v| f64::from(v)).collect();
-            Ok(Metrics::Values(ValueMetrics::new(&vec![mean; truth.len()], &truth)))
+            let everywhere = means.repeat(truth.len() / names.len());
+            Ok(Metrics::Values(ValueMetrics::of_columns(&everywhere, &truth, names)))
         }
         _ => {
             let problems = vec!["training and test data need the same kind of target".to_owned()];

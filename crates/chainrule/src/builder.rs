@@ -5,12 +5,11 @@ use crate::error::Error;
 use crate::evaluate::{Evaluation, Prediction, evaluate, predict};
 use crate::init::Init;
 use crate::loss::Loss;
-use crate::model::{Model, Task};
+use crate::model::{Measure, Model, Task};
 use crate::network::Network;
 use crate::optim::Optimizer;
 use crate::recipe::Recipe;
 use crate::setup::learn_target;
-use crate::target::TargetScale;
 use crate::train::{Observer, Outcome, fit};
 use chainrule_data::{Dataset, Scaling};
 use std::path::Path;
@@ -76,8 +75,8 @@ impl Mlp {
     /// As [`fit`].
     pub fn fit(&mut self, data: &Dataset, observer: &mut dyn Observer) -> Result<Outcome, Error> {
         if let Some(target) = &data.target {
-            (self.model.task, self.model.target) =
-                learn_target(target, &self.model.recipe.split(data).0, &self.model.target, TargetScale::Plain);
+            (self.model.task, self.model.targets) =
+                learn_target(target, &self.model.recipe.split(data).0, &self.model.target(), &[]);
         }
         self.model.image = data.image.map(|size| (size.height, size.width));
         self.model.features = if data.image.is_some() { Vec::new() } else { data.feature_names.clone() };
@@ -233,7 +232,7 @@ impl MlpBuilder {
         let task = if self.loss.is_for_classes() {
             Task::Classes((0..self.outputs).map(|class| class.to_string()).collect())
         } else {
-            Task::Value { shift: 0.0, deviation: 1.0, scale: TargetScale::Plain }
+            Task::Values(vec![Measure::PLAIN; self.outputs])
         };
         Ok(Mlp {
             model: Model {
@@ -241,13 +240,13 @@ impl MlpBuilder {
                 network,
                 loss: self.loss,
                 task,
-                target: "target".to_owned(),
+                targets: vec!["target".to_owned()],
                 features: Vec::new(),
                 image: None,
                 encoder: None,
                 scaling: self.scaling,
                 recipe: self.recipe,
-                residuals: None,
+                residuals: Vec::new(),
             },
         })
     }

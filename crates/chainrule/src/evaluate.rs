@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::loss::Loss;
-use crate::metrics::{self, ClassMetrics, ValueMetrics};
+use crate::metrics::{self, ClassMetrics, TargetMetrics, ValueMetrics};
 use crate::model::{Model, Task};
 use crate::network::Network;
 use crate::step::Batch;
@@ -31,7 +31,7 @@ pub struct Scores {
     /// The share of right classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
-    /// The root of the mean squared error, of a real value.
+    /// The root of the mean squared error, of a real value; of several, the mean over them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rmse: Option<f64>,
 }
@@ -47,27 +47,32 @@ pub struct Tally {
     samples: usize,
     loss: f64,
     right: usize,
-    squared: f64,
-    is_value: bool,
+    /// For each value, the sum of its squared errors; empty for classes.
+    squared: Vec<f64>,
 }
 
 impl Tally {
-    /// Adds a batch: its mean loss, its outputs `[batch, outputs]`, its targets `[batch]`.
+    /// Adds a batch: its mean loss, its outputs `[batch, outputs]`, its targets (classes `[batch]`, values
+    /// `[batch, outputs]`).
     pub(crate) fn add(&mut self, model: &Model, loss: f64, outputs: &[f32], targets: &[f32]) {
-        self.samples += targets.len();
-        self.loss += loss * targets.len() as f64;
-        let width = model.network.outputs().max(1);
-        let samples = outputs.chunks_exact(width).zip(targets);
-        match model.task {
-            Task::Value { .. } => {
-                self.is_value = true;
-                for (row, &target) in samples {
-                    let error = model.task.value(f64::from(row[0])) - model.task.value(f64::from(target));
-                    self.squared += error * error;
+        let samples = targets.len() / model.task.width();
+        self.samples += samples;
+        self.loss += loss * samples as f64;
+        match &model.task {
+            Task::Values(measures) => {
+                self.squared.resize(measures.len(), 0.0);
+                let of_samples = outputs.chunks_exact(measures.len()).zip(targets.chunks_exact(measures.len()));
+                for (outputs, targets) in of_samples {
+                    for (((sum, measure), &output), &target) in
+                        self.squared.iter_mut().zip(measures).zip(outputs).zip(targets)
+                    {
+                        *sum += (measure.value(f64::from(output)) - measure.value(f64::from(target))).powi(2);
+                    }
                 }
             }
             Task::Classes(_) => {
-                self.right += samples.filter(|(row, y)| predicted_class(model.loss, row) == **y as usize).count();
+                let of_samples = outputs.chunks_exact(model.network.outputs()).zip(targets);
+                self.right += of_samples.filter(|(row, y)| predicted_class(model.loss, row) == **y as usize).count();
             }
         }
     }
@@ -80,10 +85,12 @@ impl Tally {
     /// The scores so far.
     pub fn scores(&self) -> Scores {
         let mean = |sum: f64| sum / self.samples.max(1) as f64;
+        let is_value = !self.squared.is_empty();
+        let roots = self.squared.iter().map(|&squared| mean(squared).sqrt());
         Scores {
             loss: mean(self.loss),
-            accuracy: (!self.is_value).then(|| mean(self.right as f64)),
-            rmse: self.is_value.then(|| mean(self.squared).sqrt()),
+            accuracy: (!is_value).then(|| mean(self.right as f64)),
+            rmse: is_value.then(|| roots.sum::<f64>() / self.squared.len() as f64),
         }
     }
 }
@@ -110,6 +117,7 @@ pub struct Evaluator {
 }
 
 struct Forward {
+    rows: usize,
     session: Session<f32>,
     x: Vec<f32>,
     y: Vec<f32>,
@@ -123,7 +131,7 @@ impl Evaluator {
     }
 
     /// Runs rows of `data` through the model, batch by batch, and hands each batch's rows, cost, outputs
-    /// `[batch, outputs]` and targets `[batch]` on.
+    /// `[batch, outputs]` and targets on.
     fn each_batch(
         &mut self,
         model: &Model,
@@ -133,7 +141,7 @@ impl Evaluator {
     ) -> Result<(), Error> {
         for rows in rows.chunks(at_a_time(&model.network)) {
             let weighted = data.weights.is_some();
-            let fits = |f: &Forward| f.y.len() == rows.len() && f.weight.is_empty() != weighted;
+            let fits = |f: &Forward| f.rows == rows.len() && f.weight.is_empty() != weighted;
             let position = match self.forward.iter().position(fits) {
                 Some(position) => position,
                 None => {
@@ -141,11 +149,12 @@ impl Evaluator {
                     let built = model.graph(&graph, rows.len(), weighted, false);
                     let session = Session::new(Plan::new(&graph, &[built.output, built.cost])?)?;
                     let x = vec![0.0; rows.len() * model.network.inputs];
-                    self.forward.push(Forward { session, x, y: vec![0.0; rows.len()], weight: Vec::new() });
+                    let y = vec![0.0; rows.len() * model.task.width()];
+                    self.forward.push(Forward { rows: rows.len(), session, x, y, weight: Vec::new() });
                     self.forward.len() - 1
                 }
             };
-            let Forward { session, x, y, weight } = &mut self.forward[position];
+            let Forward { session, x, y, weight, .. } = &mut self.forward[position];
             model.fill_features(data, rows, x);
             model.fill_targets(data, rows, y);
             Model::fill_weights(data, rows, weight);
@@ -201,8 +210,10 @@ impl Metrics {
         if let Self::Classes(metrics) = self { Some(metrics) } else { None }
     }
 
-    /// Every score by its name; one that is not defined for these samples is left out.
-    pub fn list(&self) -> Vec<(&'static str, f64)> {
+    /// Every score by its name, those of one of several targets after `target: `; one that is not defined for these
+    /// samples is left out.
+    pub fn list(&self) -> Vec<(String, f64)> {
+        let named = |list: Vec<(&str, f64)>| list.into_iter().map(|(name, score)| (name.to_owned(), score)).collect();
         match self {
             Self::Classes(m) => {
                 let mut list = vec![
@@ -213,11 +224,13 @@ impl Metrics {
                 ];
                 list.extend(m.roc_auc.map(|auc| ("roc_auc", auc)));
                 list.push(("calibration_error", m.calibration_error));
-                list
+                named(list)
             }
             Self::Values(m) => {
-                let mut list = vec![("rmse", m.rmse), ("mae", m.mae), ("median_ae", m.median_ae)];
-                list.extend(m.r2.map(|r2| ("r2", r2)));
+                let mut list: Vec<(String, f64)> = named(m.list());
+                for TargetMetrics { target, metrics } in &m.targets {
+                    list.extend(metrics.list().into_iter().map(|(name, score)| (format!("{target}: {name}"), score)));
+                }
                 list
             }
         }
@@ -257,9 +270,9 @@ pub fn evaluate(model: &Model, data: &Dataset) -> Result<Evaluation, Error> {
             let metrics = ClassMetrics::new(&values, classes.len(), &truth, &decided);
             (Metrics::Classes(metrics), metrics::confusion(classes.len(), &truth, &decided))
         }
-        Target::Values { values: truth, .. } => {
+        Target::Values { values: truth, names } => {
             let truth: Vec<f64> = truth.iter().map(|&v| f64::from(v)).collect();
-            (Metrics::Values(ValueMetrics::new(&values, &truth)), Vec::new())
+            (Metrics::Values(ValueMetrics::of_columns(&values, &truth, names)), Vec::new())
         }
     };
     Ok(Evaluation { samples: data.len(), loss: loss / data.len() as f64, metrics, classes, confusion })
@@ -268,9 +281,9 @@ pub fn evaluate(model: &Model, data: &Dataset) -> Result<Evaluation, Error> {
 /// What a model says of one sample.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
-    /// The position of the class in [`Model::classes`]; `None` for a real value.
+    /// The position of the class in [`Model::classes`]; `None` for real values.
     pub class: Option<usize>,
-    /// The probability of each class, or the value.
+    /// The probability of each class, or the values.
     pub values: Vec<f64>,
 }
 
@@ -292,7 +305,9 @@ pub fn predict(model: &Model, data: &Dataset, mut each: impl FnMut(usize, Predic
 pub struct Predictor<'a> {
     model: &'a Model,
     session: Session<f32>,
+    batch: usize,
     x: Vec<f32>,
+    /// What is true of the rows, which the outputs do not depend on.
     y: Vec<f32>,
 }
 
@@ -306,7 +321,8 @@ impl<'a> Predictor<'a> {
         let batch = at_a_time(&model.network);
         let built = model.graph(&graph, batch, false, false);
         let session = Session::new(Plan::new(&graph, &[built.output])?)?;
-        Ok(Self { model, session, x: vec![0.0; batch * model.network.inputs], y: vec![0.0; batch] })
+        let (x, y) = (vec![0.0; batch * model.network.inputs], vec![0.0; batch * model.task.width()]);
+        Ok(Self { model, session, batch, x, y })
     }
 
     /// Predicts the named rows of `features` `[rows, inputs]`, in that order.
@@ -322,9 +338,9 @@ impl<'a> Predictor<'a> {
         rows: &[u32],
         mut each: impl FnMut(u32, Prediction),
     ) -> Result<(), Error> {
-        let Self { model, session, x, y } = self;
+        let Self { model, session, batch, x, y } = self;
         let inputs = model.network.inputs;
-        for rows in rows.chunks(y.len()) {
+        for rows in rows.chunks(*batch) {
             let (filled, rest) = x.split_at_mut(rows.len() * inputs);
             features.gather(rows, filled);
             model.scaling.apply(inputs, filled);
@@ -342,8 +358,8 @@ impl<'a> Predictor<'a> {
 /// and divided by their sum.
 fn prediction(model: &Model, outputs: &[f32]) -> Prediction {
     let raw: Vec<f64> = outputs.iter().map(|&v| f64::from(v)).collect();
-    if let Task::Value { .. } = model.task {
-        return Prediction { class: None, values: raw.iter().map(|&v| model.task.value(v)).collect() };
+    if let Task::Values(measures) = &model.task {
+        return Prediction { class: None, values: raw.iter().zip(measures).map(|(&v, m)| m.value(v)).collect() };
     }
     let class = Some(predicted_class(model.loss, outputs));
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());

@@ -70,7 +70,7 @@ pub struct LayerExplanation {
 pub struct Explanation {
     /// Which sample, counted from 0.
     pub row: usize,
-    /// Its true class or value.
+    /// Its true class or values.
     pub target: String,
     /// The name of the loss.
     pub loss: String,
@@ -103,10 +103,13 @@ pub fn explain(model: &Model, data: &Dataset, row: usize, learning_rate: f64) ->
     }
     let target = match (&data.target, &model.task) {
         (Some(Target::Classes { labels, .. }), Task::Classes(names)) => names[labels[row] as usize].clone(),
-        (Some(Target::Values { values, .. }), _) => values[row].to_string(),
+        (Some(Target::Values { values, names }), _) => {
+            let of_row = values[row * names.len()..][..names.len()].iter();
+            of_row.map(f32::to_string).collect::<Vec<_>>().join(", ")
+        }
         _ => return Err(refuse("it has no target, so there is no cost to explain".to_owned())),
     };
-    let (mut x, mut y) = (vec![0.0; model.network.inputs], [0.0]);
+    let (mut x, mut y) = (vec![0.0; model.network.inputs], vec![0.0; model.task.width()]);
     model.fill_features(data, &[row as u32], &mut x);
     model.fill_targets(data, &[row as u32], &mut y);
     let wide = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();

@@ -158,13 +158,13 @@ fn input_gradients(model: &Model, data: &Dataset) -> Result<Vec<f64>, Error> {
     let mut sums = vec![0.0; inputs];
     let mut planned: Option<(usize, Session<f32>)> = None;
     let rows: Vec<u32> = (0..data.len() as u32).collect();
-    let (mut x, mut y) = (vec![0.0; BATCH * inputs], vec![0.0; BATCH]);
+    let (mut x, mut y) = (vec![0.0; BATCH * inputs], vec![0.0; BATCH * model.task.width()]);
     for rows in rows.chunks(BATCH) {
         let session = match &mut planned {
             Some((count, session)) if *count == rows.len() => session,
             other => &mut other.insert((rows.len(), gradient_session(model, rows.len())?)).1,
         };
-        let (x, y) = (&mut x[..rows.len() * inputs], &mut y[..rows.len()]);
+        let (x, y) = (&mut x[..rows.len() * inputs], &mut y[..rows.len() * model.task.width()]);
         model.fill_features(data, rows, x);
         model.fill_targets(data, rows, y);
         session.run(&model.parameters, &[x, y])?;

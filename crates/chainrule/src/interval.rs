@@ -38,21 +38,27 @@ impl Residuals {
         Some(Self { count, sorted })
     }
 
-    /// Of `model` on rows of `data`; `None` if it does not predict real values, or there are no rows.
+    /// Of each value that `model` predicts, on rows of `data`; none if it does not predict real values, or there are no
+    /// rows.
     ///
     /// # Errors
     /// Data that does not fit the network.
     ///
     /// # Panics
     /// If a row is not there.
-    pub fn of_rows(model: &Model, data: &Dataset, rows: &[u32]) -> Result<Option<Self>, Error> {
+    pub fn of_rows(model: &Model, data: &Dataset, rows: &[u32]) -> Result<Vec<Self>, Error> {
         model.check_fits(data)?;
-        let Some(Target::Values { values: truth, .. }) = &data.target else { return Ok(None) };
-        let mut distances = Vec::with_capacity(rows.len());
+        let Some(Target::Values { values: truth, names }) = &data.target else { return Ok(Vec::new()) };
+        let mut distances = vec![Vec::with_capacity(rows.len()); names.len()];
         Predictor::new(model)?.predict(&data.features, rows, |row, prediction| {
-            distances.push((prediction.values[0] - f64::from(truth[row as usize])).abs() as f32);
+            let truth = &truth[row as usize * names.len()..];
+            for ((distances, value), &truth) in distances.iter_mut().zip(prediction.values).zip(truth) {
+                distances.push((value - f64::from(truth)).abs() as f32);
+            }
         })?;
-        Ok(Self::new(distances))
+        // Intervals of some of the values would be taken for those of others.
+        let all: Option<Vec<Self>> = distances.into_iter().map(Self::new).collect();
+        Ok(all.unwrap_or_default())
     }
 
     /// On the named rows of `validation`, which chose the best epoch; if there are none, on `test`.
@@ -63,11 +69,11 @@ impl Residuals {
         model: &Model,
         (validation, rows): (&Dataset, &[u32]),
         test: Option<&Dataset>,
-    ) -> Result<Option<Self>, Error> {
+    ) -> Result<Vec<Self>, Error> {
         match test {
             _ if !rows.is_empty() => Self::of_rows(model, validation, rows),
             Some(test) => Self::of_rows(model, test, &(0..test.len() as u32).collect::<Vec<_>>()),
-            None => Ok(None),
+            None => Ok(Vec::new()),
         }
     }
 

@@ -28,7 +28,7 @@ pub struct ClassMetrics {
     pub calibration_error: f64,
 }
 
-/// Scores of predicted numbers, in the units of the target.
+/// Scores of predicted numbers, in the units of the target; of several targets, the mean of each score over them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ValueMetrics {
     /// The root of the mean squared error.
@@ -40,6 +40,19 @@ pub struct ValueMetrics {
     /// 1 − Σ(a − y)² / Σ(y − ȳ)²; `None` where all y are equal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub r2: Option<f64>,
+    /// The scores of each target, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<TargetMetrics>,
+}
+
+/// Scores of one of several predicted numbers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TargetMetrics {
+    /// Its name.
+    pub target: String,
+    /// Its scores.
+    #[serde(flatten)]
+    pub metrics: ValueMetrics,
 }
 
 impl ClassMetrics {
@@ -155,7 +168,47 @@ impl ValueMetrics {
         let middle = errors.len() / 2;
         let median_ae =
             if errors.len() % 2 == 1 { errors[middle] } else { (errors[middle - 1] + errors[middle]) / 2.0 };
-        Self { rmse: (squared / count).sqrt(), mae, median_ae, r2: (spread > 0.0).then(|| 1.0 - squared / spread) }
+        let r2 = (spread > 0.0).then(|| 1.0 - squared / spread);
+        Self { rmse: (squared / count).sqrt(), mae, median_ae, r2, targets: Vec::new() }
+    }
+
+    /// Of predicted numbers `[samples, names]` beside true ones, for each name and their mean.
+    ///
+    /// # Panics
+    /// If the lengths differ or there are none.
+    pub fn of_columns(predicted: &[f64], truth: &[f64], names: &[String]) -> Self {
+        let column = |all: &[f64], at| all.iter().skip(at).step_by(names.len()).copied().collect::<Vec<f64>>();
+        let of = |at| Self::new(&column(predicted, at), &column(truth, at));
+        if names.len() == 1 {
+            return of(0);
+        }
+        let targets: Vec<TargetMetrics> =
+            (0..).zip(names).map(|(at, name)| TargetMetrics { target: name.clone(), metrics: of(at) }).collect();
+        let over_targets = |score: fn(&Self) -> f64| {
+            targets.iter().map(|target| score(&target.metrics)).sum::<f64>() / targets.len() as f64
+        };
+        Self {
+            rmse: over_targets(|scores| scores.rmse),
+            mae: over_targets(|scores| scores.mae),
+            median_ae: over_targets(|scores| scores.median_ae),
+            r2: mean(targets.iter().filter_map(|target| target.metrics.r2)),
+            targets,
+        }
+    }
+
+    /// The scores by their names, without those of each target.
+    pub(crate) fn list(&self) -> Vec<(&'static str, f64)> {
+        let mut list = vec![("rmse", self.rmse), ("mae", self.mae), ("median_ae", self.median_ae)];
+        list.extend(self.r2.map(|r2| ("r2", r2)));
+        list
+    }
+
+    /// The scores of target number `at`.
+    ///
+    /// # Panics
+    /// If there is no such target.
+    pub fn of_target(&self, at: usize) -> &Self {
+        if self.targets.is_empty() { self } else { &self.targets[at].metrics }
     }
 }
 
@@ -224,5 +277,19 @@ mod tests {
         close(m.median_ae, 0.5);
         close(m.r2.unwrap(), 0.9453125);
         assert_eq!(ValueMetrics::new(&[1.0, 3.0], &[2.0, 2.0]).r2, None);
+    }
+
+    /// From scikit-learn 1.9.1 with `multioutput="uniform_average"`, and `"raw_values"` for each.
+    #[test]
+    fn several_values_as_in_scikit_learn() {
+        let (predicted, truth) = ([2.5, 10.0, 0.0, 30.0, 2.0, 20.0], [3.0, 12.0, -0.5, 29.0, 2.0, 24.0]);
+        let m = ValueMetrics::of_columns(&predicted, &truth, &["a".to_owned(), "b".to_owned()]);
+        close(m.rmse, 1.526_999_800_764_227);
+        close(m.mae, 1.333_333_333_333_333_5);
+        close(m.median_ae, 1.25);
+        close(m.r2.unwrap(), 0.892_761_168_962_042_3);
+        close(m.of_target(0).rmse, 0.408_248_290_463_863);
+        close(m.of_target(1).r2.unwrap(), 0.862_445_414_847_161_5);
+        assert_eq!(m.targets[1].target, "b");
     }
 }

@@ -18,44 +18,60 @@ use serde::{Deserialize, Serialize};
 pub enum Task {
     /// One of these classes.
     Classes(Vec<String>),
-    /// A real number. The network is trained on (s − shift) / deviation, where s is the value on a scale, and its output
-    /// is turned back.
-    Value {
-        /// The mean of the training values on the scale.
-        shift: f64,
-        /// Their standard deviation.
-        deviation: f64,
-        /// The scale that both are on.
-        #[serde(default, skip_serializing_if = "TargetScale::is_plain")]
-        scale: TargetScale,
-    },
+    /// Real numbers, one for each output.
+    Values(Vec<Measure>),
 }
 
-impl Task {
+/// How a real number is learned: the network is trained on (s − shift) / deviation, where s is the value on a scale, and
+/// its output is turned back.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Measure {
+    /// The mean of the training values on the scale.
+    pub shift: f64,
+    /// Their standard deviation.
+    pub deviation: f64,
+    /// The scale that both are on.
+    #[serde(default, skip_serializing_if = "TargetScale::is_plain")]
+    pub scale: TargetScale,
+}
+
+impl Measure {
+    /// The value itself.
+    pub const PLAIN: Self = Self { shift: 0.0, deviation: 1.0, scale: TargetScale::Plain };
+
     /// What the network is trained on for a value.
     pub(crate) fn scaled(&self, value: f64) -> f64 {
-        match self {
-            Self::Classes(_) => value,
-            Self::Value { shift, deviation, scale } => (scale.apply(value) - shift) / deviation,
-        }
+        (self.scale.apply(value) - self.shift) / self.deviation
     }
 
     /// The value that an output of the network stands for.
     pub(crate) fn value(&self, scaled: f64) -> f64 {
+        self.scale.undo(scaled * self.deviation + self.shift)
+    }
+
+    fn is_sound(&self) -> bool {
+        self.deviation > 0.0 && self.deviation.is_finite() && self.shift.is_finite()
+    }
+}
+
+impl Task {
+    /// How many numbers say what is true of a sample: its class, or its values.
+    pub(crate) fn width(&self) -> usize {
         match self {
-            Self::Classes(_) => scaled,
-            Self::Value { shift, deviation, scale } => scale.undo(scaled * deviation + shift),
+            Self::Classes(_) => 1,
+            Self::Values(measures) => measures.len(),
         }
     }
 
     /// Whether a network with this many outputs can be trained for the task with this loss: an output for each class
-    /// (or one for one of two), or one for a value.
+    /// (or one for one of two), or one for each value.
     pub(crate) fn fits(&self, outputs: usize, loss: Loss) -> bool {
         match self {
             Self::Classes(names) if names.len() < 2 => false,
             Self::Classes(names) => outputs == names.len() || (outputs == 1 && names.len() == 2 && !loss.takes_index()),
-            Self::Value { shift, deviation, .. } => {
-                outputs == 1 && !loss.is_for_classes() && *deviation > 0.0 && shift.is_finite() && deviation.is_finite()
+            Self::Values(measures) => {
+                let is_sound = !measures.is_empty() && measures.iter().all(Measure::is_sound);
+                outputs == measures.len() && !loss.is_for_classes() && is_sound
             }
         }
     }
@@ -70,8 +86,8 @@ pub struct Model {
     pub loss: Loss,
     /// What the outputs mean.
     pub task: Task,
-    /// The name of what is predicted.
-    pub target: String,
+    /// The names of what is predicted: one, or one for each value.
+    pub targets: Vec<String>,
     /// The names of the input columns, in order.
     pub features: Vec<String>,
     /// Height and width, if the inputs are images.
@@ -82,8 +98,9 @@ pub struct Model {
     pub scaling: Scaling,
     /// How it was trained.
     pub recipe: Recipe,
-    /// How far off it was, for a real value, on rows that it was not trained on: what intervals are made from.
-    pub residuals: Option<Residuals>,
+    /// How far off it was, for each real value, on rows that it was not trained on: what intervals are made from. Empty
+    /// where that is not known.
+    pub residuals: Vec<Residuals>,
     /// All weights and biases in one block: w1, b1, w2, b2, ….
     pub parameters: Block<f32>,
 }
@@ -96,19 +113,27 @@ pub(crate) struct ModelGraph<'g> {
 }
 
 impl Model {
-    /// The classes; none for a real value.
+    /// The classes; none for real values.
     pub fn classes(&self) -> &[String] {
         match &self.task {
             Task::Classes(names) => names,
-            Task::Value { .. } => &[],
+            Task::Values(_) => &[],
         }
     }
 
-    /// Adds inputs `x` `[batch, features]`, `y` (class indices or values, `[batch]`) and, if asked for, `weight` `[batch]`
+    /// What is predicted, in words.
+    pub fn target(&self) -> String {
+        self.targets.join(", ")
+    }
+
+    /// Adds inputs `x` `[batch, features]`, `y` (class indices `[batch]` or values `[batch, targets]`) and, if asked for, `weight` `[batch]`
     /// and `mask` to a graph, then layers and cost.
     pub(crate) fn graph<'g>(&self, graph: &'g Graph, batch: usize, weighted: bool, dropout: bool) -> ModelGraph<'g> {
         let x = graph.input("x", &[batch, self.network.inputs]);
-        let y = graph.input("y", &[batch]);
+        let y = match &self.task {
+            Task::Classes(_) => graph.input("y", &[batch]),
+            Task::Values(measures) => graph.input("y", &[batch, measures.len()]),
+        };
         let weight = weighted.then(|| graph.input("weight", &[batch]));
         let mask = dropout.then(|| graph.input("mask", &[batch * self.network.hidden_outputs()]));
         let layers = self.network.apply(graph, x, mask);
@@ -116,8 +141,9 @@ impl Model {
         let target = match &self.task {
             Task::Classes(_) if self.loss.takes_index() => y,
             Task::Classes(names) if self.network.outputs() == names.len() => y.one_hot(names.len()),
-            // One output for one of two classes, or for a value.
-            _ => y.reshape(&[batch, 1]),
+            // One output for one of two classes.
+            Task::Classes(_) => y.reshape(&[batch, 1]),
+            Task::Values(_) => y,
         };
         let cost = match weight {
             Some(weight) => self.loss.apply_weighted(output, target, weight),
@@ -155,20 +181,29 @@ impl Model {
                 {
                     problems.push(format!("its classes are {names:?}, those of the data are {others:?}"));
                 }
-                if let Some(Target::Values { name, .. }) = target {
-                    problems.push(format!("it tells classes apart, but `{name}` is a real number"));
+                if let Some(Target::Values { names, .. }) = target {
+                    problems.push(format!("it tells classes apart, but `{}` is a real number", names.join(", ")));
                 }
             }
-            (Task::Value { .. }, target) => {
-                if outputs != 1 {
-                    problems
-                        .push(format!("the network has {outputs} outputs for one value: use one that ends with -1"));
+            (Task::Values(measures), target) => {
+                if outputs != measures.len() {
+                    let wanted = measures.len();
+                    let values = if wanted == 1 { "one value".to_owned() } else { format!("{wanted} values") };
+                    problems.push(format!(
+                        "the network has {outputs} outputs for {values}: use one that ends with -{wanted}"
+                    ));
                 }
                 if self.loss.is_for_classes() {
                     problems.push(format!("the loss {} is for classes: use --loss mse", self.loss));
                 }
                 if let Some(Target::Classes { .. }) = target {
                     problems.push("it predicts a real number, but the data has classes".to_owned());
+                }
+                if let Some(Target::Values { names, .. }) = target
+                    && names.len() != measures.len()
+                {
+                    let (ours, theirs) = (self.target(), names.join(", "));
+                    problems.push(format!("it predicts {ours}, but the target of the data is {theirs}"));
                 }
             }
         }
@@ -187,13 +222,20 @@ impl Model {
         weight.extend(data.weights.iter().flat_map(|weights| rows.iter().map(|&row| weights[row as usize])));
     }
 
-    /// Fills `y` with class indices or scaled values; zeros where there is no target.
+    /// Fills `y` with class indices `[rows]` or scaled values `[rows, targets]`; zeros where there is no target.
     pub(crate) fn fill_targets(&self, data: &Dataset, rows: &[u32], y: &mut [f32]) {
-        let place = y.iter_mut().zip(rows);
         match (&data.target, &self.task) {
-            (Some(Target::Classes { labels, .. }), _) => place.for_each(|(y, &row)| *y = labels[row as usize] as f32),
-            (Some(Target::Values { values, .. }), Task::Value { .. }) => {
-                place.for_each(|(y, &row)| *y = self.task.scaled(f64::from(values[row as usize])) as f32);
+            (Some(Target::Classes { labels, .. }), _) => {
+                y.iter_mut().zip(rows).for_each(|(y, &row)| *y = labels[row as usize] as f32);
+            }
+            (Some(Target::Values { values, .. }), Task::Values(measures)) => {
+                let width = measures.len();
+                for (y, &row) in y.chunks_exact_mut(width).zip(rows) {
+                    let of_row = &values[row as usize * width..][..width];
+                    for ((y, &value), measure) in y.iter_mut().zip(of_row).zip(measures) {
+                        *y = measure.scaled(f64::from(value)) as f32;
+                    }
+                }
             }
             _ => y.fill(0.0),
         }

@@ -71,7 +71,7 @@ mod tests {
         for row in features.chunks(columns) {
             values.push(value(row, random.unit() * 2.0 - 1.0) as f32);
         }
-        let target = Target::Values { values, name: "price".into() };
+        let target = Target::value(values, "price");
         Dataset::new(Matrix::new(rows, columns, Values::Floats(features)), target, "houses")
     }
 

@@ -31,7 +31,7 @@ struct Description {
     network: Network,
     loss: Loss,
     task: Task,
-    target: String,
+    targets: Vec<String>,
     #[serde(default)]
     features: Vec<String>,
     #[serde(default)]
@@ -41,8 +41,8 @@ struct Description {
     scaling: Scaling,
     #[serde(default)]
     recipe: Recipe,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    residuals: Option<Residuals>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    residuals: Vec<Residuals>,
     /// In a checkpoint, where the training stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     training: Option<Value>,
@@ -74,7 +74,7 @@ impl Model {
             network: self.network.clone(),
             loss: self.loss,
             task: self.task.clone(),
-            target: self.target.clone(),
+            targets: self.targets.clone(),
             features: self.features.clone(),
             image: self.image,
             encoder: self.encoder.clone(),
@@ -170,10 +170,10 @@ impl Model {
         description.check()?;
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| format!("it is damaged ({e})"))?;
         let parameters = read_parameters(&description.network, &tensors)?;
-        let Description { network, loss, task, target, features, image, encoder, scaling, recipe, .. } = description;
+        let Description { network, loss, task, targets, features, image, encoder, scaling, recipe, .. } = description;
         let Description { residuals, training, .. } = description;
         let model =
-            Self { network, loss, task, target, features, image, encoder, scaling, recipe, residuals, parameters };
+            Self { network, loss, task, targets, features, image, encoder, scaling, recipe, residuals, parameters };
         Ok((model, training, tensors))
     }
 
@@ -182,7 +182,7 @@ impl Model {
         let same = [
             ("network", self.network == other.network),
             ("loss", self.loss == other.loss),
-            ("task", self.task == other.task && self.target == other.target),
+            ("task", self.task == other.task && self.targets == other.targets),
             ("features", self.features == other.features && self.image == other.image),
             ("encoding of the columns", self.encoder == other.encoder),
             ("scaling", self.scaling == other.scaling),
@@ -231,7 +231,11 @@ impl Description {
         if !self.task.fits(outputs, self.loss) {
             return Err(format!("its {outputs} outputs do not fit its task and its loss ({})", self.loss));
         }
-        if self.residuals.as_ref().is_some_and(|residuals| !residuals.is_sound()) {
+        if self.targets.len() != self.task.width() {
+            return Err(format!("it names {} targets for a task of {}", self.targets.len(), self.task.width()));
+        }
+        let fits = self.residuals.is_empty() || self.residuals.len() == self.targets.len();
+        if !fits || !self.residuals.iter().all(Residuals::is_sound) {
             return Err("what it holds for intervals is damaged".to_owned());
         }
         match self.recipe.problems().as_slice() {

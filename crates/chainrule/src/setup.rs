@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::init::Init;
 use crate::layer::SampleShape;
 use crate::loss::Loss;
-use crate::model::{Model, Task};
+use crate::model::{Measure, Model, Task};
 use crate::names::named_enum;
 use crate::network::Network;
 use crate::optim::Optimizer;
@@ -41,8 +41,8 @@ pub struct Setup {
     pub loss: Option<Loss>,
     /// How the columns of a table became features, if they did. They have their scales then.
     pub encoder: Option<Encoder>,
-    /// The scale that a real value is learned on; [`choose_target_scale`](crate::choose_target_scale) finds one.
-    pub target_scale: Option<TargetScale>,
+    /// The scale that each real value is learned on; [`choose_target_scales`](crate::choose_target_scales) finds them.
+    pub target_scales: Option<Vec<TargetScale>>,
     /// The scaling of the inputs.
     pub scaling: Option<ScalingChoice>,
     /// The optimiser.
@@ -93,20 +93,12 @@ impl Setup {
             let problems = vec!["it has no target to learn".to_owned()];
             return Err(Error::Fit { source_name: data.source.clone(), problems });
         };
-        if let (Some(TargetScale::Log), Target::Classes { .. }) = (self.target_scale, target) {
-            let problem = "classes have no logarithm: leave --target-scale out, or give --task regress".to_owned();
-            return Err(Error::Fit { source_name: data.source.clone(), problems: vec![problem] });
-        }
-        if let (Some(TargetScale::Log), Target::Values { values, name }) = (self.target_scale, target)
-            && let Some(value) = values.iter().find(|value| **value <= 0.0)
-        {
-            let problem = format!(
-                "a logarithm is of values above 0, and `{name}` has {value}: learn it as it is, with --target-scale plain"
-            );
+        let scales = self.target_scales.clone().unwrap_or_default();
+        if let Some(problem) = scale_problem(&scales, target) {
             return Err(Error::Fit { source_name: data.source.clone(), problems: vec![problem] });
         }
         let (train, _) = recipe.split(data);
-        let (task, name) = learn_target(target, &train, "class", self.target_scale.unwrap_or_default());
+        let (task, names) = learn_target(target, &train, "class", &scales);
         let network = self.network(data, target)?;
         let model = Model {
             parameters: Default::default(),
@@ -116,13 +108,13 @@ impl Setup {
                 Target::Values { .. } => Loss::Mse,
             }),
             task,
-            target: name,
+            targets: names,
             features: if data.image.is_some() { Vec::new() } else { data.feature_names.clone() },
             image: data.image.map(|size| (size.height, size.width)),
             encoder: self.encoder.clone(),
             scaling: self.scaling(data, &train),
             recipe,
-            residuals: None,
+            residuals: Vec::new(),
         };
         model.check_fits(data)?;
         Ok(Model { parameters: model.network.initialize(model.recipe.init, model.recipe.seed), ..model })
@@ -136,7 +128,7 @@ impl Setup {
         let outputs = match target {
             Target::Classes { names, .. } if self.loss == Some(Loss::BinaryCrossEntropy) && names.len() == 2 => 1,
             Target::Classes { names, .. } => names.len(),
-            Target::Values { .. } => 1,
+            Target::Values { names, .. } => names.len(),
         };
         let hidden = self.hidden.clone().unwrap_or_else(|| usual_hidden(data));
         let chosen = [vec![data.columns()], hidden, vec![outputs]].concat();
@@ -198,18 +190,43 @@ impl Setup {
     }
 }
 
-/// The task that a target sets, with the mean and deviation of its values over the rows to train on, and its name:
-/// `name` where the target has none.
-pub fn learn_target(target: &Target, train: &[u32], name: &str, scale: TargetScale) -> (Task, String) {
+/// The task that a target sets, with the mean and deviation of its values over the rows to train on, and its names:
+/// `name` where the target has none. Values without a scale are learned as they are.
+pub fn learn_target(target: &Target, train: &[u32], name: &str, scales: &[TargetScale]) -> (Task, Vec<String>) {
     match target {
-        Target::Classes { names, .. } => (Task::Classes(names.clone()), name.to_owned()),
-        Target::Values { values, name } => {
-            let count = train.len().max(1) as f64;
-            let value = |&row: &u32| scale.apply(f64::from(values[row as usize]));
-            let shift = train.iter().map(value).sum::<f64>() / count;
-            let variance = train.iter().map(|row| (value(row) - shift).powi(2)).sum::<f64>() / count;
-            let deviation = if variance > 0.0 { variance.sqrt() } else { 1.0 };
-            (Task::Value { shift, deviation, scale }, name.clone())
+        Target::Classes { names, .. } => (Task::Classes(names.clone()), vec![name.to_owned()]),
+        Target::Values { values, names } => {
+            let measure = |at: usize| {
+                let scale = scales.get(at).copied().unwrap_or_default();
+                learn_measure(train.iter().map(|&row| values[row as usize * names.len() + at]), scale)
+            };
+            (Task::Values((0..names.len()).map(measure).collect()), names.clone())
+        }
+    }
+}
+
+fn learn_measure(values: impl ExactSizeIterator<Item = f32> + Clone, scale: TargetScale) -> Measure {
+    let count = values.len().max(1) as f64;
+    let on_scale = values.map(|value| scale.apply(f64::from(value)));
+    let shift = on_scale.clone().sum::<f64>() / count;
+    let variance = on_scale.map(|value| (value - shift).powi(2)).sum::<f64>() / count;
+    let deviation = if variance > 0.0 { variance.sqrt() } else { 1.0 };
+    Measure { shift, deviation, scale }
+}
+
+/// Why a target cannot be learned on these scales.
+fn scale_problem(scales: &[TargetScale], target: &Target) -> Option<String> {
+    let is_log = |at: usize| scales.get(at) == Some(&TargetScale::Log);
+    match target {
+        Target::Classes { .. } => {
+            is_log(0).then(|| "classes have no logarithm: leave --target-scale out, or give --task regress".to_owned())
+        }
+        Target::Values { values, names } => {
+            let position = (0..values.len()).find(|at| is_log(at % names.len()) && values[*at] <= 0.0)?;
+            let (value, name) = (values[position], &names[position % names.len()]);
+            Some(format!(
+                "a logarithm is of values above 0, and `{name}` has {value}: learn it as it is, with --target-scale plain"
+            ))
         }
     }
 }

@@ -40,9 +40,10 @@ impl Source for InMemory<'_> {
         const CHUNK: usize = 256;
         let mut fingerprint = Fingerprint::default();
         let rows: Vec<u32> = (0..self.data.len() as u32).collect();
-        let (mut x, mut y) = (vec![0.0; CHUNK * self.data.columns()], vec![0.0; CHUNK]);
+        let width = model.task.width();
+        let (mut x, mut y) = (vec![0.0; CHUNK * self.data.columns()], vec![0.0; CHUNK * width]);
         for rows in rows.chunks(CHUNK) {
-            let (x, y) = (&mut x[..rows.len() * self.data.columns()], &mut y[..rows.len()]);
+            let (x, y) = (&mut x[..rows.len() * self.data.columns()], &mut y[..rows.len() * width]);
             model.fill_features(self.data, rows, x);
             model.fill_targets(self.data, rows, y);
             fingerprint.add(x);

@@ -29,13 +29,18 @@ struct Prepared {
 pub struct Batch<'a> {
     /// Scaled inputs, `[batch, features]`.
     pub x: &'a [f32],
-    /// Class indices or values, `[batch]`.
+    /// Class indices `[batch]`, or values `[batch, targets]`.
     pub y: &'a [f32],
     /// How much each counts, `[batch]`; empty where they count alike.
     pub weight: &'a [f32],
 }
 
 impl<'a> Batch<'a> {
+    /// How many samples it has, for a model.
+    fn samples(&self, model: &Model) -> usize {
+        self.x.len() / model.network.inputs
+    }
+
     /// The inputs of a plan: those that are not empty are there.
     pub(crate) fn inputs(self, mask: &'a [f32]) -> ([&'a [f32]; 4], usize) {
         let Self { x, y, weight } = self;
@@ -127,7 +132,7 @@ impl Stepper {
 
     /// The position of what is kept for batches like this one.
     fn session(&mut self, model: &Model, like: Batch<'_>) -> Result<usize, Error> {
-        let (batch, weighted) = (like.y.len(), !like.weight.is_empty());
+        let (batch, weighted) = (like.samples(model), !like.weight.is_empty());
         if let Some(position) = self.sessions.iter().position(|s| (s.batch, s.weighted) == (batch, weighted)) {
             return Ok(position);
         }
@@ -141,7 +146,7 @@ impl Stepper {
     /// nothing hidden.
     pub(crate) fn first_non_finite(&self, model: &Model, batch: Batch<'_>) -> Result<Option<String>, Error> {
         let graph = Graph::new();
-        let (size, weighted) = (batch.y.len(), !batch.weight.is_empty());
+        let (size, weighted) = (batch.samples(model), !batch.weight.is_empty());
         let (outputs, updates) = training_outputs(model, &graph, size, weighted)?;
         let outputs: Vec<Expr<'_>> =
             outputs.into_iter().chain(updates.into_iter().map(|(_, gradient)| gradient)).collect();

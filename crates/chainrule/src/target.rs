@@ -48,16 +48,18 @@ impl TargetScale {
 /// The most rows that scales are compared on.
 const COMPARED: usize = 20_000;
 
-/// The scale for the target of `data`: the logarithm if all values are above 0, they are skewed to the right (skewness
+/// The scale for each value of the target of `data`, each by itself: the logarithm if all values are above 0, they are skewed to the right (skewness
 /// above 1), their logarithms less so, and networks that learn it are nearer to rows that they were not trained on, by the
 /// root mean squared error (or the mean absolute one, if that is the loss) in three folds of at most 20,000 rows.
 ///
 /// # Errors
 /// As [`Setup::build`] and [`crate::fit`]; a training that diverges is no error, but does not win.
-pub fn choose_target_scale(setup: &Setup, data: &Dataset) -> Result<TargetScale, Error> {
-    match &data.target {
-        Some(Target::Values { values, .. }) if is_skewed(values) => {}
-        _ => return Ok(TargetScale::Plain),
+pub fn choose_target_scales(setup: &Setup, data: &Dataset) -> Result<Vec<TargetScale>, Error> {
+    let Some(target @ Target::Values { names, .. }) = &data.target else { return Ok(Vec::new()) };
+    let mut scales = vec![TargetScale::Plain; names.len()];
+    let skewed: Vec<usize> = (0..names.len()).filter(|&at| target.column(at).is_some_and(|c| is_skewed(&c))).collect();
+    if skewed.is_empty() {
+        return Ok(scales);
     }
     let mut rows: Vec<u32> = (0..data.len() as u32).collect();
     if rows.len() > COMPARED {
@@ -66,24 +68,38 @@ pub fn choose_target_scale(setup: &Setup, data: &Dataset) -> Result<TargetScale,
         rows.sort_unstable();
     }
     let data = data.select(&rows);
-    let fold_of = data.split.folds(data.len(), None, FOLDS, setup.seed);
-    let error = |scale: TargetScale| -> Result<f64, Error> {
-        let setup = Setup { target_scale: Some(scale), ..setup.clone() };
-        let mut sum = 0.0;
-        for fold in 0..FOLDS {
-            sum += match in_fold(&setup, &data, &fold_of, fold)?.map(|evaluation| evaluation.metrics) {
-                Some(Metrics::Values(metrics)) if setup.loss == Some(Loss::Mae) => metrics.mae,
-                Some(Metrics::Values(metrics)) => metrics.rmse,
-                _ => f64::INFINITY,
-            };
+    let plain = errors(setup, &data, &scales)?;
+    for at in skewed {
+        let mut tried = vec![TargetScale::Plain; scales.len()];
+        tried[at] = TargetScale::Log;
+        if errors(setup, &data, &tried)?[at] < plain[at] {
+            scales[at] = TargetScale::Log;
         }
-        Ok(sum)
-    };
-    Ok(if error(TargetScale::Log)? < error(TargetScale::Plain)? { TargetScale::Log } else { TargetScale::Plain })
+    }
+    Ok(scales)
 }
 
-fn is_skewed(values: &[f32]) -> bool {
+/// How far off networks are that learn values on these scales: for each value, the sum over the folds.
+fn errors(setup: &Setup, data: &Dataset, scales: &[TargetScale]) -> Result<Vec<f64>, Error> {
+    let setup = Setup { target_scales: Some(scales.to_vec()), ..setup.clone() };
+    let fold_of = data.split.folds(data.len(), None, FOLDS, setup.seed);
+    let mut sums = vec![0.0; scales.len()];
+    for fold in 0..FOLDS {
+        let metrics = in_fold(&setup, data, &fold_of, fold)?.map(|evaluation| evaluation.metrics);
+        for (at, sum) in sums.iter_mut().enumerate() {
+            *sum += match metrics.as_ref().and_then(Metrics::values).map(|values| values.of_target(at)) {
+                Some(metrics) if setup.loss == Some(Loss::Mae) => metrics.mae,
+                Some(metrics) => metrics.rmse,
+                None => f64::INFINITY,
+            };
+        }
+    }
+    Ok(sums)
+}
+
+fn is_skewed(target: &Target) -> bool {
     const SKEWED: f64 = 1.0;
+    let Target::Values { values, .. } = target else { return false };
     let plain: Vec<f64> = values.iter().map(|&value| f64::from(value)).collect();
     if values.len() < 2 * FOLDS as usize || plain.iter().any(|&value| value <= 0.0) {
         return false;
@@ -119,7 +135,7 @@ mod tests {
             features.extend([a as f32, b as f32]);
             values.push(value(a, b, noise) as f32);
         }
-        let target = Target::Values { values, name: "price".into() };
+        let target = Target::value(values, "price");
         Dataset::new(Matrix::new(rows, 2, Values::Floats(features)), target, "houses")
     }
 
@@ -130,20 +146,20 @@ mod tests {
     #[test]
     fn the_logarithm_is_taken_where_it_helps() {
         let multiplied = data(300, |a, b, noise| (8.0 + 2.0 * a - 1.5 * b + 0.2 * noise).exp());
-        assert_eq!(choose_target_scale(&quick(), &multiplied).unwrap(), TargetScale::Log);
+        assert_eq!(choose_target_scales(&quick(), &multiplied).unwrap(), [TargetScale::Log]);
         // Skewed by its noise, which no logarithm explains: what is learned is a line.
         let added = data(300, |a, _, noise| 20.0 + 6.0 * a + 9.0 * (2.0 * noise).exp());
-        assert_eq!(choose_target_scale(&quick(), &added).unwrap(), TargetScale::Plain);
+        assert_eq!(choose_target_scales(&quick(), &added).unwrap(), [TargetScale::Plain]);
         let even = data(300, |a, b, _| 100.0 + a + b);
-        assert_eq!(choose_target_scale(&quick(), &even).unwrap(), TargetScale::Plain);
+        assert_eq!(choose_target_scales(&quick(), &even).unwrap(), [TargetScale::Plain]);
         let below_zero = data(300, |a, b, _| (3.0 * a + b).exp() - 5.0);
-        assert_eq!(choose_target_scale(&quick(), &below_zero).unwrap(), TargetScale::Plain);
+        assert_eq!(choose_target_scales(&quick(), &below_zero).unwrap(), [TargetScale::Plain]);
     }
 
     #[test]
     fn every_output_is_in_the_units_of_the_value() {
         let data = data(300, |a, b, noise| (8.0 + 2.0 * a - 1.5 * b + 0.05 * noise).exp());
-        let setup = Setup { target_scale: Some(TargetScale::Log), epochs: Some(120), ..Setup::default() };
+        let setup = Setup { target_scales: Some(vec![TargetScale::Log]), epochs: Some(120), ..Setup::default() };
         let mut model = setup.build(&data).unwrap();
         let outcome = fit(&mut model, &data, &mut ()).unwrap();
         let scores = evaluate(&model, &data).unwrap();
@@ -158,7 +174,7 @@ mod tests {
         // It is kept in the file, and files of plain values are as they were.
         let bytes = model.to_bytes().unwrap();
         assert_eq!(Model::from_bytes(&bytes).unwrap(), model);
-        let plain = Setup { target_scale: None, ..setup }.build(&data).unwrap().to_bytes().unwrap();
+        let plain = Setup { target_scales: None, ..setup }.build(&data).unwrap().to_bytes().unwrap();
         assert!(!String::from_utf8_lossy(&plain).contains("scale\":\"plain"));
         assert_eq!(TargetScale::Log.undo(1e6), f64::from(f32::MAX));
         assert!(TargetScale::Log.undo(f64::NAN).is_nan());
@@ -167,7 +183,7 @@ mod tests {
     #[test]
     fn what_has_no_logarithm_is_refused() {
         let data = data(30, |a, _, _| a);
-        let error = Setup { target_scale: Some(TargetScale::Log), ..Setup::default() }.build(&data).unwrap_err();
+        let error = Setup { target_scales: Some(vec![TargetScale::Log]), ..Setup::default() }.build(&data).unwrap_err();
         let text = error.to_string();
         assert!(
             text.contains("above 0") && text.contains("`price`") && text.contains("--target-scale plain"),

@@ -139,7 +139,7 @@ impl<'a> Trainer<'a> {
             model.check_fits(data)?;
         }
         x.resize(rows.len() * model.network.inputs, 0.0);
-        y.resize(rows.len(), 0.0);
+        y.resize(rows.len() * model.task.width(), 0.0);
         model.fill_features(data, rows, x);
         model.fill_targets(data, rows, y);
         Model::fill_weights(data, rows, weight);

@@ -1,10 +1,13 @@
 //! A training that is cut off and goes on ends in the bits of one that was not.
 
+mod common;
+
 use chainrule::data::{Dataset, Matrix, Target, Values};
 use chainrule::{
     Activation, Checkpoints, Control, Ending, Every, Mlp, Model, Observer, Optimizer, Schedule, StepReport, fit,
     fit_saving,
 };
+use common::StopAfter;
 use std::path::Path;
 use std::time::Duration;
 
@@ -35,16 +38,6 @@ fn model(optimizer: Optimizer, schedule: Schedule) -> Model {
     let mut model = builder.recipe(recipe).build().unwrap().model;
     model.task = chainrule::Task::Classes(vec!["a".into(), "b".into(), "c".into()]);
     model
-}
-
-/// Stops after so many steps, counted over the whole training.
-struct StopAfter(usize);
-
-impl Observer for StopAfter {
-    fn on_step(&mut self, _: &StepReport) -> Control {
-        self.0 -= 1;
-        if self.0 == 0 { Control::Stop } else { Control::Continue }
-    }
 }
 
 fn checkpoints(folder: &Path, every: Every) -> Checkpoints {

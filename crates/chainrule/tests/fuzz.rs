@@ -5,9 +5,12 @@
 #[path = "../../../fuzz/src/lib.rs"]
 pub mod bodies;
 
+mod common;
+
 use bodies::TARGETS;
 use chainrule::data::{Encoder, Kinds, LevelOptions, ReadOptions, Scaling, read_frame};
-use chainrule::{Activation, Control, Loss, Mlp, MlpBuilder, Model, Observer, StepReport, TargetScale, Task};
+use chainrule::{Activation, Loss, Measure, Mlp, MlpBuilder, Model, TargetScale, Task};
+use common::StopAfter;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -70,7 +73,7 @@ fn models() -> Vec<(&'static str, Model)> {
     let model = |builder: MlpBuilder| builder.build().unwrap().model;
     let classes = model(Mlp::builder().input(3).hidden(4, Activation::Gelu).output(2));
     let mut value = model(Mlp::builder().input(2).output(1).loss(Loss::Huber { delta: 1.0 }));
-    value.task = Task::Value { shift: 3.0, deviation: 2.0, scale: TargetScale::Plain };
+    value.task = Task::Values(vec![Measure { shift: 3.0, deviation: 2.0, scale: TargetScale::Plain }]);
     value.scaling = Scaling::Columns { shift: vec![1.0, 2.0], scale: vec![0.5, 0.25] };
     let mut image = model(Mlp::builder().input(4).output(1).loss(Loss::BinaryCrossEntropy));
     image.task = Task::Classes(vec!["no".to_owned(), "yes".to_owned()]);
@@ -96,15 +99,6 @@ fn encoder() -> Encoder {
     let rows: Vec<u32> = (0..frame.rows() as u32).collect();
     let kinds = Kinds::infer(&frame, &rows, &[], &ReadOptions::default()).unwrap();
     Encoder::fit(&frame, &rows, &kinds, &LevelOptions::default()).unwrap()
-}
-
-struct StopAfter(usize);
-
-impl Observer for StopAfter {
-    fn on_step(&mut self, _: &StepReport) -> Control {
-        self.0 -= 1;
-        if self.0 == 0 { Control::Stop } else { Control::Continue }
-    }
 }
 
 #[test]

@@ -62,11 +62,9 @@ fn input_gradients_are_those_of_finite_differences() {
             let x = explain(&model, test, row, 0.0).unwrap().inputs.values;
             let y = match (test.labels(), &test.target, &model.task) {
                 (Some(labels), ..) => f64::from(labels[row]),
-                (
-                    _,
-                    Some(chainrule::data::Target::Values { values, .. }),
-                    chainrule::Task::Value { shift, deviation, .. },
-                ) => (f64::from(values[row]) - shift) / deviation,
+                (_, Some(chainrule::data::Target::Values { values, .. }), chainrule::Task::Values(measures)) => {
+                    (f64::from(values[row]) - measures[0].shift) / measures[0].deviation
+                }
                 _ => unreachable!("there is a target"),
             };
             for feature in 0..x.len() {

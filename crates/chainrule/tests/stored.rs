@@ -1,10 +1,13 @@
 //! Training on samples in a file, and on samples that do not count alike.
 
+mod common;
+
 use chainrule::data::{ClassWeights, Dataset, Matrix, SampleOptions, StoredSamples, Target, Values};
 use chainrule::{
-    Activation, Checkpoints, Control, Every, Loss, Mlp, Model, Observer, Optimizer, Setup, StepReport, evaluate, fit,
-    fit_saving, fit_stored, with_threads,
+    Activation, Checkpoints, Every, Loss, Mlp, Model, Observer, Optimizer, Setup, evaluate, fit, fit_saving,
+    fit_stored, with_threads,
 };
+use common::StopAfter;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -40,15 +43,6 @@ fn model(samples: &StoredSamples) -> Model {
     setup.build(&samples.example).unwrap()
 }
 
-struct StopAfter(usize);
-
-impl Observer for StopAfter {
-    fn on_step(&mut self, _: &StepReport) -> Control {
-        self.0 -= 1;
-        if self.0 == 0 { Control::Stop } else { Control::Continue }
-    }
-}
-
 #[test]
 fn learns_from_a_file_and_goes_on_after_a_break() {
     let folder = tempfile::tempdir().unwrap();
@@ -77,7 +71,7 @@ fn learns_from_a_file_and_goes_on_after_a_break() {
 fn line(rows: usize, weights: Option<Vec<f32>>) -> Dataset {
     let value = |i: usize| if i < 40 { 2.0 * i as f32 / 40.0 } else { -9.0 };
     let features = Matrix::new(rows, 1, Values::Floats((0..rows).map(|i| (i % 40) as f32 / 40.0).collect()));
-    let target = Target::Values { values: (0..rows).map(value).collect(), name: "y".into() };
+    let target = Target::value((0..rows).map(value).collect(), "y");
     Dataset { weights, ..Dataset::new(features, target, "line") }
 }
 

@@ -32,7 +32,7 @@ fn line(count: usize) -> Dataset {
         values.extend([a as f32, b as f32]);
         targets.push((300.0 + 50.0 * a - 20.0 * b + 0.5 * random.unit()) as f32);
     }
-    dataset(count, 2, values, Target::Values { values: targets, name: "price".to_owned() })
+    dataset(count, 2, values, Target::value(targets, "price"))
 }
 
 fn dataset(rows: usize, cols: usize, values: Vec<f32>, target: Target) -> Dataset {
@@ -256,8 +256,8 @@ fn values_held_out_do_not_leak_into_the_standardisation() {
     let (_, held_out) = setup.build(&data).unwrap().recipe.split(&data);
     let Some(Target::Values { values, .. }) = &mut data.target else { unreachable!() };
     held_out.iter().for_each(|&row| values[row as usize] = 1e6);
-    let chainrule::Task::Value { shift, .. } = setup.build(&data).unwrap().task else { unreachable!() };
-    assert!((250.0..400.0).contains(&shift), "{shift}");
+    let chainrule::Task::Values(measures) = setup.build(&data).unwrap().task else { unreachable!() };
+    assert!((250.0..400.0).contains(&measures[0].shift), "{measures:?}");
 }
 
 #[test]

@@ -11,13 +11,13 @@ fn model(sizes: &[usize], hidden: Activation, output: Activation, loss: Loss, ta
         network: Network::new(sizes, hidden, output).unwrap(),
         loss,
         task,
-        target: "y".to_owned(),
+        targets: vec!["y".to_owned()],
         features: Vec::new(),
         image: None,
         encoder: None,
         scaling: Scaling::None,
         recipe: Recipe::default(),
-        residuals: None,
+        residuals: Vec::new(),
         parameters: Default::default(),
     }
 }

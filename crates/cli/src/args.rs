@@ -127,6 +127,7 @@ const TRAIN_EXAMPLES: &str = "Examples:
   chainrule train flowers.csv --target species --hidden none
   chainrule train houses.csv --target price --folds 5
   chainrule train loans.csv --target default --class-weight balanced --group customer
+  chainrule train houses.csv --target price,rent
   chainrule train houses.csv --target price --tune 30
   chainrule train clicks.parquet --target clicked --memory 1GB
   chainrule train houses.csv --target price --run runs/1 && tensorboard --logdir runs
@@ -139,9 +140,9 @@ What is not given is chosen to fit the data, and shown.";
 pub(crate) struct TrainArgs {
     /// A folder of IDX files, or a table (CSV, JSON lines, NPY, Parquet, Arrow; plain, gzip or zstd)
     pub(crate) data: PathBuf,
-    /// The column of a table that is to be predicted
-    #[arg(long, value_name = "COLUMN")]
-    pub(crate) target: Option<String>,
+    /// The column of a table that is to be predicted, or several columns of numbers
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub(crate) target: Vec<String>,
     /// Columns that hold categories, whatever they look like
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub(crate) categorical: Vec<String>,

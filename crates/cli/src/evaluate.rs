@@ -4,6 +4,7 @@ use crate::args::EvaluateArgs;
 use crate::input::model_and_data;
 use crate::output::{Grid, HEADING, RESULT, count, number, percent, say};
 use anyhow::Result;
+use chainrule::metrics::{TargetMetrics, ValueMetrics};
 use chainrule::{Change, Evaluation, Importance, ImportanceOptions, Metrics, evaluate, importance};
 use serde_json::json;
 
@@ -36,6 +37,10 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
         say!();
         print_confusion(&evaluation);
     }
+    if let Some(values) = evaluation.metrics.values().filter(|values| !values.targets.is_empty()) {
+        say!();
+        print_targets(values);
+    }
     if let Some(importance) = &importance {
         say!();
         print_importance(importance, evaluation.samples);
@@ -60,6 +65,11 @@ pub(crate) fn metrics(metrics: &Metrics) -> String {
             parts.extend(m.roc_auc.map(|auc| format!("ROC AUC {auc:.4}")));
             parts.push(format!("calibration error {}", percent(m.calibration_error)));
         }
+        // Errors in different units have no mean that says anything.
+        Metrics::Values(m) if !m.targets.is_empty() => {
+            parts.extend(m.r2.map(|v| format!("mean R² {v:.4}")));
+            parts.extend(m.targets.iter().filter_map(|t| Some(format!("{} R² {:.4}", t.target, t.metrics.r2?))));
+        }
         Metrics::Values(m) => {
             let errors = [("RMSE", m.rmse), ("MAE", m.mae), ("median error", m.median_ae)];
             parts.extend(errors.map(|(name, error)| format!("{name} {}", number(error))));
@@ -67,6 +77,16 @@ pub(crate) fn metrics(metrics: &Metrics) -> String {
         }
     }
     parts.join(", ")
+}
+
+/// The scores of each of several targets.
+fn print_targets(values: &ValueMetrics) {
+    let mut grid = Grid::new(&["target", ">RMSE", ">MAE", ">median error", ">R²"]);
+    for TargetMetrics { target, metrics } in &values.targets {
+        let r2 = metrics.r2.map_or_else(String::new, |r2| format!("{r2:.4}"));
+        grid.row([target.clone(), number(metrics.rmse), number(metrics.mae), number(metrics.median_ae), r2]);
+    }
+    grid.print();
 }
 
 fn print_confusion(evaluation: &Evaluation) {

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
         "{HEADING}Row {} of {}{HEADING:#}: {} = {}, network {}, loss {}",
         explanation.row,
         data.source,
-        model.target,
+        model.target(),
         explanation.target,
         model.network,
         explanation.loss

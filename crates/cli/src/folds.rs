@@ -4,7 +4,7 @@ use crate::Usage;
 use crate::args::TrainArgs;
 use crate::output::{Grid, HEADING, RESULT, count, is_lost, number, say};
 use crate::samples::table_options;
-use crate::train::{setup, with_l2, with_target_scale};
+use crate::train::{setup, with_l2, with_target_scales};
 use anyhow::{Result, bail};
 use chainrule::data::Samples;
 use chainrule::{Baselines, Metrics, Setup, evaluate, fit, with_threads};
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &TrainArgs, folds: u32) -> Result<()> {
 /// Trains on a fold's rows and scores on the others.
 fn score(args: &TrainArgs, samples: Samples) -> Result<(Metrics, Baselines)> {
     let setup = Setup { encoder: Some(samples.encoder), ..setup(args) };
-    let setup = with_target_scale(args, setup, &samples.train)?;
+    let setup = with_target_scales(args, setup, &samples.train)?;
     let setup = with_l2(args, setup, &samples.train)?;
     let test = samples.test.expect("a fold has rows");
     let mut model = setup.build(&samples.train)?;
@@ -61,10 +61,11 @@ fn line(metrics: &Metrics) -> String {
 }
 
 /// Mean and standard deviation over the folds, of the scores that each fold has.
-fn summary(scores: &[&Metrics]) -> Vec<(&'static str, f64, f64)> {
-    let lists: Vec<Vec<(&'static str, f64)>> = scores.iter().map(|metrics| metrics.list()).collect();
-    let names: Vec<&str> = lists.first().map(|list| list.iter().map(|(name, _)| *name).collect()).unwrap_or_default();
-    let of = |name: &'static str| {
+fn summary(scores: &[&Metrics]) -> Vec<(String, f64, f64)> {
+    let lists: Vec<Vec<(String, f64)>> = scores.iter().map(|metrics| metrics.list()).collect();
+    let names: Vec<String> =
+        lists.first().map(|list| list.iter().map(|(name, _)| name.clone()).collect()).unwrap_or_default();
+    let of = |name: String| {
         let values: Vec<f64> =
             lists.iter().filter_map(|list| list.iter().find(|(n, _)| *n == name).map(|(_, value)| *value)).collect();
         let mean = values.iter().sum::<f64>() / values.len() as f64;
@@ -80,10 +81,8 @@ fn report(args: &TrainArgs, scores: &[(Metrics, Baselines)]) -> Result<()> {
     let linear = summary(&scores.iter().map(|(_, baselines)| &baselines.linear).collect::<Vec<_>>());
     let constant = summary(&scores.iter().map(|(_, baselines)| &baselines.constant).collect::<Vec<_>>());
     if args.json {
-        let shown = |list: &[(&str, f64, f64)]| -> serde_json::Map<String, serde_json::Value> {
-            list.iter()
-                .map(|(name, mean, spread)| ((*name).to_owned(), json!({"mean": mean, "deviation": spread})))
-                .collect()
+        let shown = |list: &[(String, f64, f64)]| -> serde_json::Map<String, serde_json::Value> {
+            list.iter().map(|(name, mean, spread)| (name.clone(), json!({"mean": mean, "deviation": spread}))).collect()
         };
         let event = json!({
             "event": "folds", "scores": shown(&network), "linear": shown(&linear), "constant": shown(&constant),
@@ -94,7 +93,7 @@ fn report(args: &TrainArgs, scores: &[(Metrics, Baselines)]) -> Result<()> {
     say!();
     let mut grid = Grid::new(&["mean of the folds", ">network", ">deviation", ">linear model", ">constant"]);
     for (name, mean, spread) in &network {
-        let of = |list: &[(&str, f64, f64)]| {
+        let of = |list: &[(String, f64, f64)]| {
             list.iter().find(|(n, ..)| n == name).map_or_else(String::new, |(_, mean, _)| format!("{mean:.4}"))
         };
         grid.row([

@@ -26,9 +26,9 @@ pub(crate) fn model_and_data(args: &ModelAndData) -> Result<(Model, Dataset)> {
     }
     let classes = match &model.task {
         Task::Classes(names) => Some(names.as_slice()),
-        Task::Value { .. } => None,
+        Task::Values(_) => None,
     };
-    let target = Some((model.target.as_str(), classes));
+    let target = Some((model.targets.as_slice(), classes));
     let data = match &model.encoder {
         Some(encoder) => {
             let KnownSamples { data, unknown, missing } =

@@ -7,7 +7,9 @@ use crate::lines::Lines;
 use crate::output::{count, is_lost, note, raw};
 use crate::train::listen_for_interrupt;
 use anyhow::{Result, bail};
-use chainrule::{AtomicFile, Keep, Model, Prediction, RowsOfTable, TableTotals, Task, predict, predict_table};
+use chainrule::{
+    AtomicFile, Keep, Model, Prediction, Residuals, RowsOfTable, TableTotals, Task, predict, predict_table,
+};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashSet;
 use std::io::IsTerminal;
@@ -24,12 +26,12 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
         chainrule::check_writable(path)?;
     }
     let model = Model::load(&args.input.model)?;
-    let half_width = args.interval.map(|coverage| half_width(&model, coverage, args)).transpose()?;
+    let half_widths = args.interval.map(|coverage| half_widths(&model, coverage, args)).transpose()?;
     let is_folder = is_folder(&args.input, &model)?;
     if is_folder && args.keep.is_some() {
         bail!(Usage(format!("--keep is for tables, and {} is a folder", args.input.data.display())));
     }
-    let mut output = Output::open(args, &model, half_width)?;
+    let mut output = Output::open(args, &model, half_widths.unwrap_or_default())?;
     let totals = chainrule::with_threads(0, || {
         if is_folder { folder(args, &model, &mut output) } else { table(args, &model, &mut output) }
     });
@@ -44,28 +46,31 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
     Ok(())
 }
 
-/// What an interval reaches to both sides of the value.
-fn half_width(model: &Model, coverage: f64, args: &PredictArgs) -> Result<f64> {
+/// What an interval reaches to both sides of each value.
+fn half_widths(model: &Model, coverage: f64, args: &PredictArgs) -> Result<Vec<f64>> {
     if let Task::Classes(_) = model.task {
         bail!(Usage(
             "--interval is for real values; the probabilities of classes are in the output as it is".to_owned()
         ));
     }
     let path = args.input.model.display();
-    let Some(residuals) = &model.residuals else {
+    if model.residuals.is_empty() {
         bail!(
             "{path} does not say how far off it was on rows that it was not trained on, so there is nothing to make \
              intervals from: train it again, with a share of rows held out (--test or --validation above 0)"
         );
+    }
+    let half_width = |residuals: &Residuals| {
+        residuals.half_width(coverage).ok_or_else(|| {
+            let (rows, needed) = (residuals.count(), (coverage / (1.0 - coverage) - 1e-9).ceil());
+            anyhow::anyhow!(
+                "{path} was tried on {rows} rows that it was not trained on, and an interval for {coverage} needs \
+                 {needed}: ask for less, as in --interval {:.2}, or train it again with more rows held out (--test 0.4)",
+                (rows as f64 / (rows as f64 + 1.0) * 100.0).floor() / 100.0
+            )
+        })
     };
-    residuals.half_width(coverage).ok_or_else(|| {
-        let (rows, needed) = (residuals.count(), (coverage / (1.0 - coverage) - 1e-9).ceil());
-        anyhow::anyhow!(
-            "{path} was tried on {rows} rows that it was not trained on, and an interval for {coverage} needs {needed}: \
-             ask for less, as in --interval {:.2}, or train it again with more rows held out (--test 0.4)",
-            (rows as f64 / (rows as f64 + 1.0) * 100.0).floor() / 100.0
-        )
-    })
+    model.residuals.iter().map(half_width).collect()
 }
 
 fn folder(args: &PredictArgs, model: &Model, output: &mut Output) -> Result<TableTotals> {
@@ -92,7 +97,8 @@ fn table(args: &PredictArgs, model: &Model, output: &mut Output) -> Result<Table
 /// Where the rows go, and how.
 struct Output<'a> {
     model: &'a Model,
-    half_width: Option<f64>,
+    /// Of the interval of each value; empty without intervals.
+    half_widths: Vec<f64>,
     json: bool,
     /// The file; without one, standard output.
     file: Option<AtomicFile>,
@@ -102,12 +108,12 @@ struct Output<'a> {
 }
 
 impl<'a> Output<'a> {
-    fn open(args: &PredictArgs, model: &'a Model, half_width: Option<f64>) -> Result<Self> {
+    fn open(args: &PredictArgs, model: &'a Model, half_widths: Vec<f64>) -> Result<Self> {
         let file = args.out.as_deref().map(AtomicFile::new).transpose()?;
         // Without a file there is nothing to clean up, so that Ctrl-C may do what it always does.
         let interrupted = file.as_ref().map(|_| listen_for_interrupt()).transpose()?;
         let bar = progress(file.is_some() || !std::io::stdout().is_terminal());
-        Ok(Self { model, half_width, json: args.json, file, interrupted, lines: None, bar })
+        Ok(Self { model, half_widths, json: args.json, file, interrupted, lines: None, bar })
     }
 
     /// Writes rows, the first of which is number `first`; those of a table have columns that are kept.
@@ -115,14 +121,14 @@ impl<'a> Output<'a> {
         if self.interrupted.as_ref().is_some_and(|interrupted| interrupted.load(Ordering::SeqCst)) {
             bail!("interrupted: nothing was written");
         }
-        let heads = || heads(self.model, kept, self.half_width.is_some());
+        let heads = || heads(self.model, kept, !self.half_widths.is_empty());
         let lines = self.lines.get_or_insert_with(|| Lines::new(self.json, heads()));
         for (position, prediction) in predictions.iter().enumerate() {
             lines.number(first + position)?;
             for text in kept.iter().flat_map(|rows| rows.kept(position)) {
                 lines.text(text)?;
             }
-            says(lines, self.model.classes(), prediction, self.half_width)?;
+            says(lines, self.model.classes(), prediction, &self.half_widths)?;
             lines.end()?;
         }
         let text = lines.take()?;
@@ -147,16 +153,16 @@ impl<'a> Output<'a> {
     }
 }
 
-/// The class and the probability of each class; or the value, and the ends of its interval if there is one.
-fn says(lines: &mut Lines, classes: &[String], prediction: &Prediction, half_width: Option<f64>) -> Result<()> {
+/// The class and the probability of each class; or each value, and the ends of its interval if there is one.
+fn says(lines: &mut Lines, classes: &[String], prediction: &Prediction, half_widths: &[f64]) -> Result<()> {
     let Prediction { class, values } = prediction;
     if let Some(class) = class {
         lines.text(&classes[*class])?;
         return values.iter().try_for_each(|p| lines.number(format_args!("{p:.6}")));
     }
-    for value in values {
+    for (position, value) in values.iter().enumerate() {
         lines.number(*value as f32)?;
-        if let Some(half_width) = half_width {
+        if let Some(half_width) = half_widths.get(position) {
             lines.number((value - half_width) as f32)?;
             lines.number((value + half_width) as f32)?;
         }
@@ -166,12 +172,14 @@ fn says(lines: &mut Lines, classes: &[String], prediction: &Prediction, half_wid
 
 /// The names of the columns: the number of the row, what is kept, and what the model says.
 fn heads(model: &Model, kept: Option<&RowsOfTable<'_>>, has_interval: bool) -> Vec<String> {
-    let target = &model.target;
-    let mut ours = vec!["row".to_owned(), target.clone()];
-    ours.extend(model.classes().iter().map(|class| format!("p_{class}")));
-    if has_interval {
-        ours.extend([format!("{target}_low"), format!("{target}_high")]);
+    let mut ours = vec!["row".to_owned()];
+    for target in &model.targets {
+        ours.push(target.clone());
+        if has_interval {
+            ours.extend([format!("{target}_low"), format!("{target}_high")]);
+        }
     }
+    ours.extend(model.classes().iter().map(|class| format!("p_{class}")));
     let kept: Vec<String> = kept.iter().flat_map(|rows| rows.kept_names()).map(str::to_owned).collect();
     let mut taken: HashSet<String> = kept.iter().cloned().collect();
     // A kept column keeps its name, such as the target of rows where the truth is known.

@@ -35,7 +35,7 @@ pub(crate) fn read(args: &TrainArgs) -> Result<Input> {
         return read_table(args);
     }
     let given = [
-        ("--target", args.target.is_some()),
+        ("--target", !args.target.is_empty()),
         ("--task", args.task.is_some()),
         ("--test", args.test.is_some()),
         ("--categorical", !args.categorical.is_empty()),
@@ -73,7 +73,7 @@ fn read_table(args: &TrainArgs) -> Result<Input> {
     let mut notes = vec![kinds.to_string()];
     if without_target > 0 {
         let rows = count(without_target);
-        notes.push(format!("note: {rows} rows have no {} and are left out\n", options.target));
+        notes.push(format!("note: {rows} rows have no {} and are left out\n", options.targets.join(" or no ")));
     }
     if test.is_none() && options.test > 0.0 {
         notes.push(format!("note: there are too few rows to hold {} of them out for a test\n", percent(options.test)));
@@ -96,9 +96,17 @@ fn lone_classes(train: &Dataset) -> Option<String> {
 }
 
 /// Refuses what cannot be asked of a column together.
-fn check_columns(args: &TrainArgs, target: &str) -> Result<()> {
-    if args.drop.iter().any(|name| name == target) {
+fn check_columns(args: &TrainArgs) -> Result<()> {
+    let targets = &args.target;
+    if let Some(target) = args.drop.iter().find(|name| targets.contains(name)) {
         bail!(Usage(format!("--drop {target}: it is the target, and cannot be left out")));
+    }
+    if let Some((_, twice)) = targets.iter().enumerate().find(|(at, name)| targets[..*at].contains(name)) {
+        bail!(Usage(format!("--target names the column {twice} twice")));
+    }
+    let is_class = |name: &String| args.task.as_deref() == Some("classify") || args.categorical.contains(name);
+    if let Some(class) = targets.iter().find(|name| targets.len() > 1 && is_class(name)) {
+        bail!(Usage(format!("several targets have to be numbers, not classes: train a model of its own for {class}")));
     }
     match args.numeric.iter().find(|name| args.categorical.contains(name)) {
         Some(both) => bail!(Usage(format!("{both} is both --numeric and --categorical: give one of them"))),
@@ -108,7 +116,7 @@ fn check_columns(args: &TrainArgs, target: &str) -> Result<()> {
 
 /// How a table is to be read.
 pub(crate) fn table_options(args: &TrainArgs) -> Result<SampleOptions> {
-    let Some(target) = &args.target else {
+    if args.target.is_empty() {
         if !args.data.exists() {
             bail!("there is no {}; check the path", args.data.display());
         }
@@ -116,8 +124,8 @@ pub(crate) fn table_options(args: &TrainArgs) -> Result<SampleOptions> {
             "{} is a table: say which column is to be predicted, as in --target price",
             args.data.display()
         )));
-    };
-    check_columns(args, target)?;
+    }
+    check_columns(args)?;
     let test = args.test.unwrap_or(0.2);
     for (name, share) in [("test", test), ("validation", args.validation.unwrap_or(0.0))] {
         if !(0.0..1.0).contains(&share) {
@@ -128,6 +136,7 @@ pub(crate) fn table_options(args: &TrainArgs) -> Result<SampleOptions> {
         bail!(Usage("--scaling is for images: a column of a table gets the scale that fits what it holds".to_owned()));
     }
     Ok(SampleOptions {
+        targets: args.target.clone(),
         task: match args.task.as_deref() {
             Some("classify") => TableTask::Classify,
             Some(_) => TableTask::Regress,
@@ -151,6 +160,6 @@ pub(crate) fn table_options(args: &TrainArgs) -> Result<SampleOptions> {
         test,
         validation: args.validation,
         seed: args.seed,
-        ..SampleOptions::new(target)
+        ..SampleOptions::new("")
     })
 }

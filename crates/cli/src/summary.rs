@@ -4,7 +4,7 @@ use crate::Usage;
 use crate::args::SummaryArgs;
 use crate::output::{Grid, HEADING, bytes, count, say};
 use anyhow::{Result, bail};
-use chainrule::{Activation, Architecture, Loss, Model, Network, Recipe, Summary, TargetScale, Task};
+use chainrule::{Activation, Architecture, Loss, Measure, Model, Network, Recipe, Summary, Task};
 use std::path::Path;
 
 pub(crate) fn run(args: &SummaryArgs) -> Result<()> {
@@ -30,7 +30,7 @@ fn described(args: &SummaryArgs) -> Result<Model> {
         }
     };
     let (loss, task) = if network.outputs() == 1 {
-        (Loss::Mse, Task::Value { shift: 0.0, deviation: 1.0, scale: TargetScale::Plain })
+        (Loss::Mse, Task::Values(vec![Measure::PLAIN]))
     } else {
         let classes = (0..network.outputs()).map(|c| c.to_string()).collect();
         (Loss::CrossEntropy { smoothing: 0.0 }, Task::Classes(classes))
@@ -40,13 +40,13 @@ fn described(args: &SummaryArgs) -> Result<Model> {
         network,
         loss,
         task,
-        target: String::new(),
+        targets: vec![String::new()],
         features: Vec::new(),
         image: None,
         encoder: None,
         scaling: chainrule::data::Scaling::None,
         recipe,
-        residuals: None,
+        residuals: Vec::new(),
         parameters: Default::default(),
     })
 }
@@ -100,9 +100,15 @@ fn scaling(model: &Model) -> &'static str {
     }
 }
 
+/// Values by their names.
+fn named_values(targets: &[String]) -> String {
+    let names: Vec<String> = targets.iter().map(|name| format!("`{name}`")).collect();
+    format!("the {} {}", if names.len() == 1 { "value" } else { "values" }, names.join(", "))
+}
+
 fn task(model: &Model) -> String {
     match &model.task {
-        Task::Classes(names) => format!("predicts `{}`, one of {} classes", model.target, names.len()),
-        Task::Value { .. } => format!("predicts the value `{}`", model.target),
+        Task::Classes(names) => format!("predicts `{}`, one of {} classes", model.target(), names.len()),
+        Task::Values(_) => format!("predicts {}", named_values(&model.targets)),
     }
 }

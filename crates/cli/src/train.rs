@@ -1,16 +1,17 @@
 //! `chainrule train`: from data to a model file.
 
+use crate::Usage;
 use crate::args::TrainArgs;
 use crate::evaluate::{metrics, scores};
 use crate::input::keep_inputs;
 use crate::output::{DIM, HEADING, RESULT, bytes, count, number, peak_memory, percent, say, text};
 use crate::record::Record;
 use crate::samples::{Input, Kept, read};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use chainrule::data::Dataset;
 use chainrule::{
-    Baselines, Checkpoints, Control, Ending, EpochReport, Error, Evaluation, Model, Observer, Outcome, Residuals,
-    Setup, StepReport, Summary, TargetScale, Task, choose_l2, choose_target_scale, with_threads,
+    Architecture, Baselines, Checkpoints, Control, Ending, EpochReport, Error, Evaluation, Model, Observer, Outcome,
+    Residuals, Setup, StepReport, Summary, TargetScale, Task, choose_l2, choose_target_scales, with_threads,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
@@ -21,6 +22,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub(crate) fn run(args: &TrainArgs) -> Result<()> {
+    if is_in_words(args) && (args.activation.is_some() || args.output_activation.is_some()) {
+        bail!(Usage(
+            "the layers of --model name their activations: write them there, as in 'dense 64, tanh'".to_owned()
+        ));
+    }
     if let Some(folds) = args.folds {
         return crate::folds::run(args, folds);
     }
@@ -31,14 +37,14 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     let rows = input.stored.as_ref().map(|stored| stored.train.rows() + stored.validation.len());
     let Input { train, stored, test, encoder, notes } = input;
     let interrupted = listen_for_interrupt()?;
-    let setup = with_target_scale(args, Setup { encoder, ..setup(args) }, &train)?;
+    let setup = with_target_scales(args, Setup { encoder, ..setup(args) }, &train)?;
     let setup = match args.tune {
         Some(budget) => crate::tune::run(args, budget, &setup, &train, &interrupted)?,
         None => with_l2(args, setup, &train)?,
     };
     let mut model = Setup { rows, ..setup.clone() }.build(&train)?;
-    if let Some(target) = &args.target {
-        model.target.clone_from(target);
+    if !args.target.is_empty() {
+        model.targets.clone_from(&args.target);
     }
     if args.show_plan {
         return show_plan(&model);
@@ -80,14 +86,14 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     }
 }
 
-/// Settles the scale of the target, unless it is given. When most rows are in a file, `train` does not tell whether all
+/// Settles the scales of the targets, unless it is given. When most rows are in a file, `train` does not tell whether all
 /// of their values have a logarithm.
-pub(crate) fn with_target_scale(args: &TrainArgs, setup: Setup, train: &Dataset) -> Result<Setup> {
-    if setup.target_scale.is_some() || args.memory.is_some() {
+pub(crate) fn with_target_scales(args: &TrainArgs, setup: Setup, train: &Dataset) -> Result<Setup> {
+    if setup.target_scales.is_some() || args.memory.is_some() {
         return Ok(setup);
     }
-    let scale = with_threads(args.threads.into(), || choose_target_scale(&setup, train))?;
-    Ok(Setup { target_scale: Some(scale), ..setup })
+    let scales = with_threads(args.threads.into(), || choose_target_scales(&setup, train))?;
+    Ok(Setup { target_scales: Some(scales), ..setup })
 }
 
 /// Settles the L2 penalty of a small table, unless it is given.
@@ -107,7 +113,7 @@ pub(crate) fn setup(args: &TrainArgs) -> Setup {
         output_activation: args.output_activation,
         loss: args.loss,
         encoder: None,
-        target_scale: args.target_scale,
+        target_scales: args.target_scale.map(|scale| vec![scale; args.target.len()]),
         scaling: args.scaling,
         optimizer: args.optimizer,
         learning_rate: args.lr,
@@ -136,10 +142,13 @@ fn announce(
 ) -> Result<Value> {
     let summary = Summary::new(model)?;
     let r = &model.recipe;
-    let scale = if let Task::Value { scale, .. } = &model.task { Some(*scale) } else { None };
+    let scales: Vec<TargetScale> = match &model.task {
+        Task::Classes(_) => Vec::new(),
+        Task::Values(measures) => measures.iter().map(|measure| measure.scale).collect(),
+    };
     let event = json!({
         "event": "start", "data": source, "network": model.network.to_string(),
-        "parameters": summary.parameters, "loss": model.loss, "target_scale": scale, "recipe": r,
+        "parameters": summary.parameters, "loss": model.loss, "targets": model.targets, "target_scales": scales, "recipe": r, "notes": notes,
         "samples": {"train": train, "validation": validation, "test": test.map_or(0, Dataset::len)},
     });
     if args.json {
@@ -157,15 +166,13 @@ fn announce(
         test.map_or("none".to_owned(), |t| count(t.len()))
     );
     say!(
-        "{HEADING}{}{HEADING:#}  {}, {} parameters, loss {}",
+        "{HEADING}{}{HEADING:#}{}, {} parameters, loss {}{}",
         model.network,
-        model.network.layers[0].activation,
+        // Layers in words name their activations.
+        if is_in_words(args) { String::new() } else { format!("  {}", model.network.layers[0].activation) },
         count(summary.parameters),
-        if scale == Some(TargetScale::Log) {
-            format!("{} of the logarithm of {}", model.loss, model.target)
-        } else {
-            model.loss.to_string()
-        }
+        model.loss,
+        logarithms(&model.targets, &scales)
     );
     let mut parts = vec![
         format!("{} {}", r.optimizer, number(r.learning_rate)),
@@ -184,6 +191,22 @@ fn announce(
     }
     say!();
     Ok(event)
+}
+
+/// Whether the layers are given in words.
+fn is_in_words(args: &TrainArgs) -> bool {
+    matches!(args.model, Some(Architecture::Layers { .. }))
+}
+
+/// The targets that are learned on a scale of logarithms, in words.
+fn logarithms(targets: &[String], scales: &[TargetScale]) -> String {
+    let logs = targets.iter().zip(scales).filter(|(_, scale)| **scale == TargetScale::Log);
+    let names: Vec<&str> = logs.map(|(name, _)| name.as_str()).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        names if targets.len() == 1 => format!(" of the logarithm of {}", names[0]),
+        names => format!(", {} as logarithms", names.join(", ")),
+    }
 }
 
 fn show_plan(model: &Model) -> Result<()> {
@@ -299,7 +322,7 @@ fn finish(
         Some(test) => Some(chainrule::with_threads(args.threads.into(), || chainrule::evaluate(model, test))?),
         None => None,
     };
-    model.save(&args.out)?;
+    save(model, &args.out)?;
     let baselines = match test {
         Some(test) if model.encoder.is_some() && outcome.ending != Ending::Stopped => {
             Some(chainrule::with_threads(args.threads.into(), || Baselines::new(setup, train, test))?)
@@ -325,6 +348,18 @@ fn finish(
         print_end(&args.out, evaluation.as_ref(), baselines.as_ref(), outcome, seconds);
     }
     Ok(json!({"test": tested, "end": ended}))
+}
+
+/// Writes the model file; where it can no longer be written, into the folder for temporary files, so that what was
+/// learned is not lost.
+fn save(model: &Model, out: &Path) -> Result<()> {
+    model.save(out).or_else(|error| {
+        let refuge = std::env::temp_dir().join(format!("chainrule-{}.safetensors", std::process::id()));
+        Err(match model.save(&refuge) {
+            Ok(()) => anyhow::Error::from(error).context(format!("the model was written to {}", refuge.display())),
+            Err(_) => error.into(),
+        })
+    })
 }
 
 fn print_end(

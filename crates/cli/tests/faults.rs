@@ -293,6 +293,25 @@ fn a_training_that_is_ended_goes_on_to_the_same_bytes() {
     assert!(read("model.safetensors") == read("whole.safetensors"));
 }
 
+#[test]
+fn a_model_whose_place_went_away_is_not_lost() {
+    let folder = folder();
+    let place = folder.path().join("there");
+    fs::create_dir(&place).unwrap();
+    let args = ["train", "points.csv", "--target", "side", "--epochs", "20000", "--out", "there/model.safetensors"];
+    let mut command = chainrule(folder.path(), &args);
+    let mut child = command.env("TMPDIR", folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("epoch")));
+    fs::remove_dir_all(&place).unwrap();
+    send("-INT", &child);
+    lines.for_each(drop);
+    let message = failed(&child.wait_with_output().unwrap());
+    assert_says(&message, &["the model was written to", "there/model.safetensors", "cannot be written"]);
+    let name = files(folder.path()).into_keys().find(|path| path.to_string_lossy().contains("chainrule-")).unwrap();
+    assert!(run(folder.path(), &["evaluate", name.to_str().unwrap(), "points.csv"]).status.success());
+}
+
 /// One run of each subcommand.
 fn every_subcommand() -> Vec<Vec<&'static str>> {
     let train = [&TRAIN[..], &["--epochs", "2", "--out", "new.safetensors"]].concat();

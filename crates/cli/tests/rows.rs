@@ -237,7 +237,7 @@ fn a_price_that_spreads_widely_is_learned_by_its_logarithm() {
     std::fs::write(folder.path().join("loans.csv"), format!("area,rooms,default\n{text}")).unwrap();
     let of = |options: &[&str]| {
         let events = events(chainrule(&folder, &[&["--epochs", "60"], options].concat()));
-        (event(&events, "start")["target_scale"].clone(), event(&events, "test")["rmse"].as_f64().unwrap())
+        (event(&events, "start")["target_scales"][0].clone(), event(&events, "test")["rmse"].as_f64().unwrap())
     };
     let ((chosen, with), (plain, without)) = (of(&[]), of(&["--target-scale", "plain"]));
     assert!(chosen == "log" && plain == "plain" && with < without, "{with} and {without}");

@@ -235,6 +235,7 @@ fn wrong_usage_exits_with_2() {
         (&["images", "--target", "x"], "--target is for tables"),
         (&["images", "--test", "0.3"], "--test is for tables"),
         (&["images", "--model", "16-4", "--hidden", "3"], "cannot be used with"),
+        (&["images", "--model", "dense 8, relu, dense 2", "--activation", "tanh"], "write them there"),
         (&["houses.csv"], "--target price"),
         (&["houses.csv", "--target", "price", "--test", "2"], "test share"),
         (&["images", "--epoch", "3"], "--epochs"),

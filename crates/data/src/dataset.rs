@@ -116,12 +116,12 @@ pub enum Target {
         /// The name of each class.
         names: Vec<String>,
     },
-    /// A number.
+    /// One number or several.
     Values {
-        /// The number of each row.
+        /// The numbers of each row, `[rows, names]`.
         values: Vec<f32>,
-        /// The name of the number.
-        name: String,
+        /// The name of each number.
+        names: Vec<String>,
     },
 }
 
@@ -132,6 +132,30 @@ impl Target {
             Target::Classes { labels, .. } => Some(labels),
             Target::Values { .. } => None,
         }
+    }
+
+    /// A number for each row.
+    pub fn value(values: Vec<f32>, name: &str) -> Self {
+        Target::Values { values, names: vec![name.to_owned()] }
+    }
+
+    /// How many numbers a row has: one class, or a value for each name.
+    pub fn width(&self) -> usize {
+        match self {
+            Target::Classes { .. } => 1,
+            Target::Values { names, .. } => names.len(),
+        }
+    }
+
+    /// The value number `column` of every row, if they are values.
+    ///
+    /// # Panics
+    /// If there is no such value.
+    #[must_use]
+    pub fn column(&self, column: usize) -> Option<Self> {
+        let Target::Values { values, names } = self else { return None };
+        let values = values.iter().skip(column).step_by(names.len()).copied().collect();
+        Some(Self::value(values, &names[column]))
     }
 
     /// The targets of `rows`, in that order.
@@ -145,9 +169,11 @@ impl Target {
                 let labels = rows.iter().map(|&row| labels[row as usize]).collect();
                 Target::Classes { labels, names: names.clone() }
             }
-            Target::Values { values, name } => {
-                let values = rows.iter().map(|&row| values[row as usize]).collect();
-                Target::Values { values, name: name.clone() }
+            Target::Values { values, names } => {
+                let width = names.len();
+                let of_row = |&row: &u32| &values[row as usize * width..][..width];
+                let values = rows.iter().flat_map(of_row).copied().collect();
+                Target::Values { values, names: names.clone() }
             }
         }
     }

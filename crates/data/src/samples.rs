@@ -10,8 +10,8 @@ use crate::{
 /// How a table becomes samples.
 #[derive(Clone, Debug)]
 pub struct SampleOptions {
-    /// The column to predict.
-    pub target: String,
+    /// The column to predict, or several columns of numbers.
+    pub targets: Vec<String>,
     /// What it holds.
     pub task: Task,
     /// The column that says how much each row counts in training, if one does.
@@ -99,7 +99,7 @@ impl SampleOptions {
     /// A column to predict, with a fifth of the rows to test on, and the rest as usual.
     pub fn new(target: &str) -> Self {
         Self {
-            target: target.to_owned(),
+            targets: vec![target.to_owned()],
             task: Task::Auto,
             weight: None,
             class_weights: ClassWeights::Even,
@@ -132,28 +132,26 @@ impl SampleOptions {
     /// class for each.
     pub fn table<P: AsRef<Path>>(&self, paths: &[P]) -> Result<TargetTable, DataError> {
         let mut read = self.read.clone();
-        target::ask(&mut read, &self.target, self.task);
+        target::ask(&mut read, &self.targets, self.task);
         read.numeric.extend(self.weight.clone());
-        let whole = read_frame(paths, &read).map_err(|error| mixed_target(error, &self.target))?;
-        let (frame, without_target) = whole.with_values_in(&self.target)?;
+        let whole = read_frame(paths, &read).map_err(|error| mixed_target(error, &self.targets))?;
+        let (frame, without_target) = whole.with_values_in(&self.targets)?;
         let file = || frame.place(0).file;
-        if frame.columns().len() == 1 {
-            return Err(TableError::NoFeatures { file: file(), target: self.target.clone() }.into());
+        if frame.columns().len() == self.targets.len() {
+            return Err(TableError::NoFeatures { file: file(), target: self.targets.join(", ") }.into());
         }
         check_rows(&frame, frame.rows())?;
-        let target = target::read(&frame, &self.target, self.task)?;
+        let target = target::read(&frame, &self.targets, self.task)?;
         if self.positive {
             target::check_positive(&frame, &target)?;
         }
         if let Target::Classes { names, labels } = &target
             && names.len() == labels.len()
         {
-            let (column, rows) = (self.target.clone(), labels.len());
+            let (column, rows) = (self.targets.join(", "), labels.len());
             return Err(TableError::NoClassTwice { file: file(), column, rows }.into());
         }
-        if let Some(text) = target.only_value() {
-            return Err(TableError::ConstantTarget { file: file(), column: self.target.clone(), text }.into());
-        }
+        target.check_differs(file, &self.targets)?;
         let source = paths.first().map(|path| path.as_ref().display().to_string()).unwrap_or_default();
         let weights = self.weight.as_ref().map(|name| weights::column(&frame, name)).transpose()?;
         let split = self.split.of(&frame)?;
@@ -164,7 +162,8 @@ impl SampleOptions {
     pub(crate) fn roles(&self) -> Vec<(&str, Kind)> {
         let weight = self.weight.as_ref().map(|name| (name.as_str(), Kind::Weight));
         let group = if let SplitBy::Group(name) = &self.split { Some((name.as_str(), Kind::Group)) } else { None };
-        [(self.target.as_str(), Kind::Target)].into_iter().chain(weight).chain(group).collect()
+        let targets = self.targets.iter().map(|name| (name.as_str(), Kind::Target));
+        targets.chain(weight).chain(group).collect()
     }
 }
 
@@ -251,8 +250,8 @@ impl TargetTable {
 }
 
 /// Reads files as one table for a model that was trained with `encoder`: its columns, whatever their order and whatever
-/// others there are. `target` is the name of the target, with the names of its classes unless it holds numbers; if the
-/// files lack it, or it is not asked for, the dataset has no target.
+/// others there are. `target` names the columns of the target, with its classes unless they hold numbers; if the files
+/// lack them, or they are not asked for, the dataset has no target.
 ///
 /// # Errors
 ///
@@ -261,7 +260,7 @@ pub fn read_known<P: AsRef<Path>>(
     paths: &[P],
     form: &Form,
     encoder: &Encoder,
-    target: Option<(&str, Option<&[String]>)>,
+    target: Option<(&[String], Option<&[String]>)>,
 ) -> Result<KnownSamples, DataError> {
     let mut read = ReadOptions { form: form.clone(), ..encoder.read_options() };
     target::ask_known(&mut read, target);
@@ -308,12 +307,12 @@ pub(crate) fn check_rows(frame: &Frame, left: usize) -> Result<(), DataError> {
 }
 
 impl Frame {
-    /// The rows with a value in a column, and how many there are without.
-    fn with_values_in(self, name: &str) -> Result<(Self, usize), DataError> {
-        let rows = self.rows_with_values(name)?;
+    /// The rows with a value in each of the columns, and how many there are without.
+    fn with_values_in(self, names: &[String]) -> Result<(Self, usize), DataError> {
+        let rows = self.rows_with_values(names)?;
         let without = self.rows() - rows.len();
         if rows.is_empty() {
-            return Err(TableError::AllMissing { file: self.place(0).file, column: name.to_string() }.into());
+            return Err(TableError::AllMissing { file: self.place(0).file, column: names.join(", ") }.into());
         }
         Ok(if without == 0 { (self, 0) } else { (self.select(&rows), without) })
     }

@@ -45,28 +45,24 @@ pub enum Task {
 /// target in every row.
 pub fn read_table(path: &Path, options: &TableOptions) -> Result<Dataset, DataError> {
     let mut read = ReadOptions::default();
-    if let Some(target) = &options.target {
-        target::ask(&mut read, target, options.task);
-    }
-    let target_name = options.target.as_deref().unwrap_or_default();
-    let frame = read_frame(&[path], &read).map_err(|error| mixed_target(error, target_name))?;
-    let Some(name) = &options.target else { return dataset(&frame, path, None, None) };
+    let names = options.target.as_slice();
+    target::ask(&mut read, names, options.task);
+    let frame = read_frame(&[path], &read).map_err(|error| mixed_target(error, names))?;
+    let Some(name) = &options.target else { return dataset(&frame, path, &[], None) };
     frame.column(name)?;
     if frame.columns().len() == 1 {
         return Err(TableError::NoFeatures { file: path.to_path_buf(), target: name.clone() }.into());
     }
-    let target = target::read(&frame, name, options.task)?;
-    if let Some(text) = target.only_value() {
-        return Err(TableError::ConstantTarget { file: path.to_path_buf(), column: name.clone(), text }.into());
-    }
-    dataset(&frame, path, Some(name), Some(target))
+    let target = target::read(&frame, names, options.task)?;
+    target.check_differs(|| path.to_path_buf(), names)?;
+    dataset(&frame, path, names, Some(target))
 }
 
 /// Reads a table for a model that has been trained: the named columns in the order given, whatever their order in the
 /// file and whatever other columns there are.
 ///
-/// `target` is the name of the target column, with the names of its classes unless it holds numbers. The file need not
-/// have that column; the dataset then has no target.
+/// `target` names the columns of the target, with its classes unless they hold numbers. The file need not have them; the
+/// dataset then has no target.
 ///
 /// # Errors
 ///
@@ -76,35 +72,30 @@ pub fn read_table_with_columns(
     path: &Path,
     form: &Form,
     features: &[String],
-    target: Option<(&str, Option<&[String]>)>,
+    target: Option<(&[String], Option<&[String]>)>,
 ) -> Result<Dataset, DataError> {
     let mut read = ReadOptions { form: form.clone(), columns: Some(features.to_vec()), ..ReadOptions::default() };
     target::ask_known(&mut read, target);
     let frame = read_frame(&[path], &read)?;
-    let found = target.filter(|(name, _)| frame.column(name).is_ok());
     let values = target::read_if_there(&frame, target)?;
-    // The target may be a feature as well.
-    let not_a_feature = found.map(|(name, _)| name.to_string()).filter(|name| !features.contains(name));
-    dataset(&frame, path, not_a_feature.as_ref(), values)
+    // A target may be a feature as well.
+    let names = target.map_or(&[][..], |(names, _)| names).iter();
+    let not_features: Vec<String> = names.filter(|name| !features.contains(name)).cloned().collect();
+    dataset(&frame, path, &not_features, values)
 }
 
 /// The error for a text among numbers, if it is in the target: there, the cure is another.
-pub(crate) fn mixed_target(error: DataError, target: &str) -> DataError {
+pub(crate) fn mixed_target(error: DataError, target: &[String]) -> DataError {
     match error {
-        DataError::Table(TableError::Mixed { place, column, text }) if column == target => {
+        DataError::Table(TableError::Mixed { place, column, text }) if target == [column.as_str()] => {
             TableError::MixedTarget { place, column, text }.into()
         }
         other => other,
     }
 }
 
-fn dataset(
-    frame: &Frame,
-    path: &Path,
-    not_a_feature: Option<&String>,
-    target: Option<Target>,
-) -> Result<Dataset, DataError> {
-    let features = frame.columns().iter().map(|column| &column.name).filter(|name| Some(*name) != not_a_feature);
+fn dataset(frame: &Frame, path: &Path, not_features: &[String], target: Option<Target>) -> Result<Dataset, DataError> {
+    let features = frame.columns().iter().map(|column| &column.name).filter(|name| !not_features.contains(name));
     let feature_names: Vec<String> = features.cloned().collect();
     let rows: Vec<u32> = (0..frame.rows() as u32).collect();
     Ok(Dataset {

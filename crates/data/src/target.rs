@@ -1,6 +1,7 @@
-//! The target column of a table, and whether it holds classes or numbers.
+//! The target of a table: a column of classes or numbers, or several columns of numbers.
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 
 use crate::{
     Cells, DataError, Frame, MAX_CLASSES, ReadOptions, TableError, Target, Task, Texts, error::nearest, table::single,
@@ -9,37 +10,56 @@ use crate::{
 /// Whole numbers with more different values than this are taken for numbers, not classes.
 pub(crate) const MAX_NUMBERED_CLASSES: usize = 20;
 
-/// A target that a model knows: its name, with the names of its classes unless it holds numbers.
-pub(crate) type Known<'a> = Option<(&'a str, Option<&'a [String]>)>;
+/// A target that a model knows: the names of its columns, with those of its classes unless they hold numbers.
+pub(crate) type Known<'a> = Option<(&'a [String], Option<&'a [String]>)>;
 
-/// Has the cells of a target read as what its task takes.
-pub(crate) fn ask(read: &mut ReadOptions, name: &str, task: Task) {
+/// Has the cells of a target read as what its task takes. Several columns have to hold numbers.
+pub(crate) fn ask(read: &mut ReadOptions, names: &[String], task: Task) {
     match task {
-        Task::Auto => {}
-        Task::Classify => read.categorical.push(name.to_string()),
-        Task::Regress => read.numeric.push(name.to_string()),
+        Task::Auto if names.len() == 1 => {}
+        Task::Classify => read.categorical.extend_from_slice(names),
+        Task::Auto | Task::Regress => read.numeric.extend_from_slice(names),
     }
 }
 
 /// Has the target of a model read where the file has it.
 pub(crate) fn ask_known(read: &mut ReadOptions, target: Known) {
-    if let Some((name, classes)) = target {
-        read.also.push(name.to_string());
-        ask(read, name, if classes.is_some() { Task::Classify } else { Task::Regress });
+    if let Some((names, classes)) = target {
+        read.also.extend_from_slice(names);
+        ask(read, names, if classes.is_some() { Task::Classify } else { Task::Regress });
     }
 }
 
 /// The target of a model, if the frame has it.
 pub(crate) fn read_if_there(frame: &Frame, target: Known) -> Result<Option<Target>, DataError> {
-    match target.filter(|(name, _)| frame.column(name).is_ok()) {
-        Some((name, Some(classes))) => read_known(frame, name, classes).map(Some),
-        Some((name, None)) => self::read(frame, name, Task::Regress).map(Some),
+    match target.filter(|(names, _)| names.iter().any(|name| frame.column(name).is_ok())) {
+        Some(([name], Some(classes))) => read_known(frame, name, classes).map(Some),
+        Some((names, _)) => self::read(frame, names, Task::Regress).map(Some),
         None => Ok(None),
     }
 }
 
-/// The target in the column of that name; each of its cells has to have a value.
-pub(crate) fn read(frame: &Frame, name: &str, task: Task) -> Result<Target, DataError> {
+/// The target in the columns of these names; each of its cells has to have a value.
+pub(crate) fn read(frame: &Frame, names: &[String], task: Task) -> Result<Target, DataError> {
+    match names {
+        [name] => read_column(frame, name, task),
+        names => read_values(frame, names),
+    }
+}
+
+/// The numbers in these columns.
+fn read_values(frame: &Frame, names: &[String]) -> Result<Target, DataError> {
+    let mut values = vec![0.0; frame.rows() * names.len()];
+    for (position, name) in names.iter().enumerate() {
+        let numbers = frame.column(name)?.numbers(frame)?;
+        for (row, (&number, values)) in numbers.iter().zip(values.chunks_exact_mut(names.len())).enumerate() {
+            values[position] = single(number, frame, row, name)?;
+        }
+    }
+    Ok(Target::Values { values, names: names.to_vec() })
+}
+
+fn read_column(frame: &Frame, name: &String, task: Task) -> Result<Target, DataError> {
     let column = frame.column(name)?;
     match (&column.cells, task) {
         (Cells::Texts(texts), Task::Classify) => classes(frame, name, texts),
@@ -60,29 +80,25 @@ pub(crate) fn read(frame: &Frame, name: &str, task: Task) -> Result<Target, Data
                 numbers.iter().map(|number| (!number.is_nan()).then(|| number.to_string())).collect();
             classes(frame, name, &texts.iter().map(Option::as_deref).collect())
         }
-        _ => {
-            let numbers = column.numbers(frame)?.iter().enumerate();
-            let values = numbers.map(|(row, &number)| single(number, frame, row, name)).collect::<Result<_, _>>()?;
-            Ok(Target::Values { values, name: name.to_string() })
-        }
+        _ => read_values(frame, std::slice::from_ref(name)),
     }
 }
 
 /// Refuses a value that has no logarithm.
 pub(crate) fn check_positive(frame: &Frame, target: &Target) -> Result<(), DataError> {
-    let Target::Values { values, name } = target else { return Ok(()) };
+    let Target::Values { values, names } = target else { return Ok(()) };
     match values.iter().position(|&value| value <= 0.0) {
-        Some(row) => {
-            let (place, text) = (frame.place(row), values[row].to_string());
-            Err(TableError::NotPositive { place, column: name.clone(), text }.into())
+        Some(position) => {
+            let (place, text) = (frame.place(position / names.len()), values[position].to_string());
+            Err(TableError::NotPositive { place, column: names[position % names.len()].clone(), text }.into())
         }
         None => Ok(()),
     }
 }
 
 /// The target in the column of that name, when its classes are known from a model: no others are allowed.
-fn read_known(frame: &Frame, name: &str, classes: &[String]) -> Result<Target, DataError> {
-    let Cells::Texts(texts) = &frame.column(name)?.cells else { return read(frame, name, Task::Classify) };
+fn read_known(frame: &Frame, name: &String, classes: &[String]) -> Result<Target, DataError> {
+    let Cells::Texts(texts) = &frame.column(name)?.cells else { return read_column(frame, name, Task::Classify) };
     let known: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
     let labels =
         labels(frame, name, texts, |text| known.get(class_name(text)).copied().ok_or_else(|| nearest(text, classes)))?;
@@ -179,17 +195,28 @@ impl Target {
         Self::Classes { labels, names: all.into_iter().map(str::to_string).collect() }
     }
 
-    /// The value that every row has, when they all have the same.
-    pub(crate) fn only_value(&self) -> Option<String> {
+    /// The value that every row has in a column, and the position of the column, when they all have the same.
+    fn only_value(&self) -> Option<(usize, String)> {
         match self {
             Target::Classes { names, .. } => match names.as_slice() {
-                [only] => Some(only.clone()),
+                [only] => Some((0, only.clone())),
                 _ => None,
             },
-            Target::Values { values, .. } => {
-                let (first, rest) = values.split_first()?;
-                rest.iter().all(|value| value == first).then(|| first.to_string())
+            Target::Values { values, names } => (0..names.len()).find_map(|column| {
+                let mut column_values = values.iter().skip(column).step_by(names.len());
+                let first = column_values.next()?;
+                column_values.all(|value| value == first).then(|| (column, first.to_string()))
+            }),
+        }
+    }
+
+    /// Refuses a target, in the columns `names` of `file`, in which nothing differs.
+    pub(crate) fn check_differs(&self, file: impl Fn() -> PathBuf, names: &[String]) -> Result<(), DataError> {
+        match self.only_value() {
+            Some((column, text)) => {
+                Err(TableError::ConstantTarget { file: file(), column: names[column].clone(), text }.into())
             }
+            None => Ok(()),
         }
     }
 }

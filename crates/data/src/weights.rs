@@ -42,8 +42,8 @@ impl ClassWeights {
         let file = || frame.place(0).file;
         match (self, target) {
             (Self::Even, _) => Ok(None),
-            (_, Target::Values { name, .. }) => {
-                Err(TableError::WeightsWithoutClasses { file: file(), column: name.clone() }.into())
+            (_, Target::Values { names, .. }) => {
+                Err(TableError::WeightsWithoutClasses { file: file(), column: names.join(", ") }.into())
             }
             (Self::Balanced, Target::Classes { .. }) => {
                 let even = counts.iter().sum::<usize>() as f64 / counts.len() as f64;

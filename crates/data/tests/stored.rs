@@ -122,8 +122,8 @@ fn values_and_what_cannot_be() {
     let folder = tempfile::tempdir().unwrap();
     let path = table(folder.path(), 3000);
     let samples = options("number").read_stored(&[&path], LEAST_MEMORY, folder.path()).unwrap();
-    let Some(Target::Values { values, name }) = whole(&samples).target else { panic!("numbers are values") };
-    assert!(name == "number" && values.iter().all(|value| value.fract() == 0.5));
+    let Some(Target::Values { values, names }) = whole(&samples).target else { panic!("numbers are values") };
+    assert!(names == ["number"] && values.iter().all(|value| value.fract() == 0.5));
 
     let error = |options: &SampleOptions, path: &Path| {
         options.read_stored(&[path], LEAST_MEMORY, folder.path()).unwrap_err().to_string()

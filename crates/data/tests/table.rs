@@ -29,7 +29,7 @@ fn classes(labels: &[u32], names: &[&str]) -> Option<Target> {
 }
 
 fn numbers(values: &[f32], name: &str) -> Option<Target> {
-    Some(Target::Values { values: values.to_vec(), name: name.to_string() })
+    Some(Target::value(values.to_vec(), name))
 }
 
 /// Reads a table whose column `t` has these cells.
@@ -102,7 +102,11 @@ fn reads_the_columns_of_a_model() {
     let path = write(dir.path(), "a.csv", b"note,b,kind,a\nn/a,1,dog,2\n,3,cat,4\n");
     let features = ["a".to_string(), "b".to_string()];
     let known = ["cow".to_string(), "dog".to_string(), "cat".to_string()];
-    let read = |target| read_table_with_columns(Path::new(&path), &Form::default(), &features, target).unwrap();
+    let read = |target: Option<(&str, Option<&[String]>)>| {
+        let names: Vec<String> = target.iter().map(|(name, _)| name.to_string()).collect();
+        let target = target.map(|(_, classes)| (names.as_slice(), classes));
+        read_table_with_columns(Path::new(&path), &Form::default(), &features, target).unwrap()
+    };
     let set = read(Some(("kind", Some(&known))));
     assert_eq!(set.feature_names, features);
     assert_eq!(floats(&set), [2.0, 1.0, 4.0, 3.0]);
@@ -117,7 +121,9 @@ fn a_table_to_evaluate_may_have_one_class_only() {
     let dir = tempdir().unwrap();
     let path = write(dir.path(), "a.csv", b"x,t\n1,5.0\n2,5\n");
     let known = ["4".to_string(), "5".to_string()];
-    let set = read_table_with_columns(&path, &Form::default(), &["x".to_string()], Some(("t", Some(&known)))).unwrap();
+    let set =
+        read_table_with_columns(&path, &Form::default(), &["x".to_string()], Some((&["t".to_string()], Some(&known))))
+            .unwrap();
     assert_eq!(set.target, classes(&[1, 1], &["4", "5"]));
 }
 

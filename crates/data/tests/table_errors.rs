@@ -239,7 +239,8 @@ fn classes_the_model_does_not_know() {
     let case = Case::new();
     let path = write(case.dir.path(), "houses.csv", b"x,t\n1,dog\n2,dgo\n");
     let known = ["cat".to_string(), "dog".to_string()];
-    let unknown = read_table_with_columns(&path, &Form::default(), &["x".to_string()], Some(("t", Some(&known))));
+    let unknown =
+        read_table_with_columns(&path, &Form::default(), &["x".to_string()], Some((&["t".to_string()], Some(&known))));
     assert_error!(
         unknown,
         path,

@@ -238,9 +238,10 @@ impl Frame {
     /// # Errors
     ///
     /// If there is no such column.
-    pub(crate) fn rows_with_values(&self, name: &str) -> Result<Vec<u32>, DataError> {
-        let cells = &self.column(name)?.cells;
-        Ok((0..self.rows as u32).filter(|&row| !cells.is_missing(row as usize)).collect())
+    pub(crate) fn rows_with_values(&self, names: &[String]) -> Result<Vec<u32>, DataError> {
+        let columns = names.iter().map(|name| self.column(name)).collect::<Result<Vec<_>, _>>()?;
+        let is_whole = |&row: &u32| columns.iter().all(|column| !column.cells.is_missing(row as usize));
+        Ok((0..self.rows as u32).filter(is_whole).collect())
     }
 
     /// About how many bytes of memory it takes.

@@ -78,6 +78,7 @@ impl Stored {
             unreachable!("stored samples are floats")
         };
         features.resize(rows * cols, 0.0);
+        let width = room.target.as_ref().map_or(0, Target::width);
         let (mut labels, mut values): (&mut [u32], &mut [f32]) = (&mut [], &mut []);
         match &mut room.target {
             Some(Target::Classes { labels: of_rows, .. }) => {
@@ -85,7 +86,7 @@ impl Stored {
                 labels = of_rows;
             }
             Some(Target::Values { values: of_rows, .. }) => {
-                of_rows.resize(rows, 0.0);
+                of_rows.resize(rows * width, 0.0);
                 values = of_rows;
             }
             None => unreachable!("stored samples have a target"),
@@ -102,7 +103,7 @@ impl Stored {
                 file.seek(SeekFrom::Start((block as usize * self.block_rows * self.row_bytes()) as u64))?;
                 file.read_exact(bytemuck::cast_slice_mut(&mut features[first * cols..end * cols]))?;
                 if labels.is_empty() {
-                    file.read_exact(bytemuck::cast_slice_mut(&mut values[first..end]))?;
+                    file.read_exact(bytemuck::cast_slice_mut(&mut values[first * width..end * width]))?;
                 } else {
                     file.read_exact(bytemuck::cast_slice_mut(&mut labels[first..end]))?;
                 }
@@ -125,7 +126,8 @@ impl Stored {
 
 /// The bytes of a sample with such features, a target and perhaps a weight.
 pub(super) fn row_bytes(data: &Dataset) -> usize {
-    size_of::<f32>() * (data.columns() + 1 + usize::from(data.weights.is_some()))
+    let width = data.target.as_ref().map_or(0, Target::width);
+    size_of::<f32>() * (data.columns() + width + usize::from(data.weights.is_some()))
 }
 
 /// Writes samples into a file.
@@ -263,7 +265,7 @@ mod tests {
             target: Some(if classes {
                 Target::Classes { labels: range.clone().map(|n| n as u32).collect(), names: Vec::new() }
             } else {
-                Target::Values { values: range.clone().map(|n| n as f32).collect(), name: String::new() }
+                Target::value(range.clone().map(|n| n as f32).collect(), "")
             }),
             weights: weighted.then(|| range.map(|n| n as f32 / 2.0).collect()),
             split: Split::Rows,

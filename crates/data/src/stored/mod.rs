@@ -89,8 +89,8 @@ impl SampleOptions {
         let unweighted = Dataset { weights: None, ..none.clone() };
         let (mut validation, mut test) = (none, unweighted);
         let known = match &target {
-            Target::Classes { names, .. } => Some((self.target.as_str(), Some(names.as_slice()))),
-            Target::Values { .. } => Some((self.target.as_str(), None)),
+            Target::Classes { names, .. } => Some((self.targets.as_slice(), Some(names.as_slice()))),
+            Target::Values { .. } => Some((self.targets.as_slice(), None)),
         };
         let mut read = ReadOptions { form: self.read.form.clone(), ..encoder.read_options() };
         target::ask_known(&mut read, known);
@@ -100,7 +100,7 @@ impl SampleOptions {
         let mut before = 0;
         for chunk in read_chunks(paths, &read)? {
             let chunk = chunk?;
-            let rows = chunk.rows_with_values(&self.target)?;
+            let rows = chunk.rows_with_values(&self.targets)?;
             let parts = draw.parts(&chunk, &rows, before)?;
             before += chunk.rows() as u64;
             if rows.is_empty() {

@@ -57,7 +57,7 @@ impl Survey {
             return Err(TableError::ReadTwice.into());
         }
         let mut read = options.read.clone();
-        target::ask(&mut read, &options.target, options.task);
+        target::ask(&mut read, &options.targets, options.task);
         read.numeric.extend(options.weight.clone());
         let validation = options.validation.unwrap_or_else(|| usual_validation(MANY_ROWS));
         let draw = Draw { seed: options.seed, split: options.split.clone(), test: options.test, validation };
@@ -73,15 +73,14 @@ impl Survey {
         };
         let (mut before, mut most) = (0, u64::MAX);
         let mut file = None;
-        for chunk in read_chunks(paths, &read).map_err(|error| mixed_target(error, &options.target))? {
-            let chunk = chunk.map_err(|error| mixed_target(error, &options.target))?;
+        for chunk in read_chunks(paths, &read).map_err(|error| mixed_target(error, &options.targets))? {
+            let chunk = chunk.map_err(|error| mixed_target(error, &options.targets))?;
             file.get_or_insert_with(|| chunk.place(0).file);
-            if chunk.columns().len() == 1 {
-                let file = chunk.place(0).file;
-                chunk.column(&options.target)?;
-                return Err(TableError::NoFeatures { file, target: options.target.clone() }.into());
+            let rows = chunk.rows_with_values(&options.targets)?;
+            if chunk.columns().len() == options.targets.len() {
+                let (file, target) = (chunk.place(0).file, options.targets.join(", "));
+                return Err(TableError::NoFeatures { file, target }.into());
             }
-            let rows = chunk.rows_with_values(&options.target)?;
             survey.rows += rows.len();
             survey.without_target += chunk.rows() - rows.len();
             survey.count(options, &chunk, &rows)?;
@@ -95,7 +94,7 @@ impl Survey {
         }
         match file {
             Some(file) if survey.rows == 0 => {
-                Err(TableError::AllMissing { file, column: options.target.clone() }.into())
+                Err(TableError::AllMissing { file, column: options.targets.join(", ") }.into())
             }
             _ => Ok(survey),
         }
@@ -111,7 +110,11 @@ impl Survey {
                 *entry = (entry.0 + rows, entry.1 + weight);
             }
         };
-        match &chunk.column(&options.target)?.cells {
+        let [target] = options.targets.as_slice() else {
+            add("", rows.len(), rows.iter().map(|&row| weight(row)).sum());
+            return Ok(());
+        };
+        match &chunk.column(target)?.cells {
             Cells::Texts(texts) => {
                 let mut found = vec![(0, 0.0); texts.levels().len()];
                 for &row in rows {
@@ -167,19 +170,16 @@ impl Survey {
     /// The target of the sample, with every class that the table has.
     pub(super) fn target(&self, options: &SampleOptions) -> Result<Target, DataError> {
         let file = || self.sample.place(0).file;
-        let column = || options.target.clone();
-        let found = target::read(&self.sample, &options.target, options.task)?;
+        let found = target::read(&self.sample, &options.targets, options.task)?;
         let found = match found {
             Target::Classes { .. } if self.classes.len() > MAX_CLASSES => {
-                return Err(TableError::TooManyClasses { file: file(), column: column() }.into());
+                return Err(TableError::TooManyClasses { file: file(), column: options.targets.join(", ") }.into());
             }
             Target::Classes { .. } => found.with_classes(&self.classes.keys().map(String::as_str).collect::<Vec<_>>()),
             Target::Values { .. } => found,
         };
-        match found.only_value() {
-            Some(text) => Err(TableError::ConstantTarget { file: file(), column: column(), text }.into()),
-            None => Ok(found),
-        }
+        found.check_differs(file, &options.targets)?;
+        Ok(found)
     }
 
     /// The rows of each class of a target that has all of them.
