@@ -31,8 +31,12 @@ pub(crate) fn model_and_data(args: &ModelAndData) -> Result<(Model, Dataset)> {
     let target = Some((model.targets.as_slice(), classes));
     let data = match &model.encoder {
         Some(encoder) => {
-            let KnownSamples { data, unknown, missing } =
+            let KnownSamples { data, without_target, unknown, missing } =
                 read_known(&[&args.data], &args.form.form(), encoder, target)?;
+            if without_target > 0 {
+                let names = model.targets.join(" or no ");
+                note!("note: {}: left out", rows_with(without_target, &format!("no {names}")));
+            }
             note_odd_cells(&unknown, &missing);
             data
         }

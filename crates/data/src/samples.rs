@@ -74,8 +74,10 @@ pub struct Samples {
 /// A table read for a trained model.
 #[derive(Clone, Debug)]
 pub struct KnownSamples {
-    /// All its rows.
+    /// Its rows; where it has the target, those with a value in it.
     pub data: Dataset,
+    /// Rows that were left out because they have no target.
+    pub without_target: usize,
     /// The columns with values that training did not know, and in how many rows.
     pub unknown: Vec<(String, usize)>,
     /// The columns with missing values, and in how many rows.
@@ -265,12 +267,16 @@ pub fn read_known<P: AsRef<Path>>(
     let mut read = ReadOptions { form: form.clone(), ..encoder.read_options() };
     target::ask_known(&mut read, target);
     let frame = read_frame(paths, &read)?;
+    let (frame, without_target) = match target {
+        Some((names, _)) if names.iter().any(|name| frame.column(name).is_ok()) => frame.with_values_in(names)?,
+        _ => (frame, 0),
+    };
     let target = target::read_if_there(&frame, target)?;
     let rows: Vec<u32> = (0..frame.rows() as u32).collect();
     let found = encoder.encode(&frame, &rows)?;
     let source = paths.first().map(|path| path.as_ref().display().to_string()).unwrap_or_default();
     let data = encoder.with_target(found.features, target, &source);
-    Ok(KnownSamples { data, unknown: found.unknown, missing: found.missing })
+    Ok(KnownSamples { data, without_target, unknown: found.unknown, missing: found.missing })
 }
 
 impl Encoder {

@@ -75,6 +75,8 @@ fn a_model_finds_its_targets_where_they_are() {
     };
     let there = known("side,rent,area,price\nnorth,11,1.5,1001\n").unwrap().data;
     assert_eq!(pairs(&there), [[1001.0, 11.0]]);
+    let gap = known("side,rent,area,price\nnorth,NA,1.5,1001\nsouth,12,2.5,1002\n").unwrap();
+    assert_eq!((pairs(&gap.data), gap.without_target), (vec![[1002.0, 12.0]], 1));
     assert_eq!(known("side,area\nnorth,1.5\n").unwrap().data.target, None);
     assert!(known("side,area,rent\nnorth,1.5,3\n").unwrap_err().to_string().contains("price"));
 

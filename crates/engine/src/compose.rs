@@ -1,5 +1,13 @@
 //! Functions that are compositions of the primitives. Their derivatives come out of the rules; none is stated here.
 
+mod attention;
+mod normalize;
+mod planes;
+mod recurrent;
+
+pub use normalize::Moments;
+pub use recurrent::Recurrent;
+
 use crate::error::ShapeFault;
 use crate::expr::Expr;
 use crate::ops::Convolution;
@@ -84,6 +92,7 @@ impl Expr<'_> {
 
 /// Kernels and windows that move over planes.
 impl Expr<'_> {
+    /// This value if it has `rank` axes or is poisoned already; else what it is refused with.
     #[track_caller]
     fn axes_or_refused(self, rank: usize, op: &'static str, expected: &'static str) -> Result<Self, Self> {
         let found = self.shape().rank();

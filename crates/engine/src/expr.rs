@@ -249,6 +249,15 @@ impl<'g> Expr<'g> {
         self.apply(Op::Layout(Layout::Slice { axis: axis.min(255) as u8, start: limit(start), end: limit(end) }))
     }
 
+    /// Zeros before and after along `axis`.
+    #[track_caller]
+    #[must_use]
+    pub fn pad(self, axis: usize, before: usize, after: usize) -> Self {
+        let limit = |n: usize| n.min(u32::MAX as usize) as u32;
+        let pad = Layout::Pad { axis: axis.min(255) as u8, before: limit(before), after: limit(after) };
+        self.apply(Op::Layout(pad))
+    }
+
     /// `parts` one after the other along `axis`.
     ///
     /// # Panics

@@ -16,6 +16,7 @@ mod shape;
 mod trace;
 
 pub use adjoint::{Sweep, Visit};
+pub use compose::{Moments, Recurrent};
 pub use error::{EngineError, Operand, ShapeFault};
 pub use expr::Expr;
 pub use graph::{Graph, Node, NodeId, Nodes};
