@@ -353,12 +353,12 @@ fn finish(
 /// Writes the model file; where it can no longer be written, into the folder for temporary files, so that what was
 /// learned is not lost.
 fn save(model: &Model, out: &Path) -> Result<()> {
-    model.save(out).or_else(|error| {
+    model.save(out).map_err(|error| {
         let refuge = std::env::temp_dir().join(format!("chainrule-{}.safetensors", std::process::id()));
-        Err(match model.save(&refuge) {
+        match model.save(&refuge) {
             Ok(()) => anyhow::Error::from(error).context(format!("the model was written to {}", refuge.display())),
             Err(_) => error.into(),
-        })
+        }
     })
 }
 
