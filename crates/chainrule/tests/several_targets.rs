@@ -67,13 +67,14 @@ fn a_value_is_learned_as_it_is_alone() {
         ..Setup::default()
     };
     let together = trained(&setup(0.3, 5), &train);
-    let mut all = Vec::new();
-    predict(&together, &train, |_, prediction| all.push(prediction.values)).unwrap();
-    for at in 0..3 {
+    let mut all = [vec![], vec![], vec![]];
+    predict(&together, &train, |_, prediction| all.iter_mut().zip(prediction.values).for_each(|(all, v)| all.push(v)))
+        .unwrap();
+    for (at, of_three) in all.iter().enumerate() {
         let target = train.target.as_ref().unwrap().column(at);
         let alone = trained(&setup(0.1, 5), &Dataset { target, ..train.clone() });
         predict(&alone, &train, |row, prediction| {
-            let (one, of_three) = (prediction.values[0], all[row][at]);
+            let (one, of_three) = (prediction.values[0], of_three[row]);
             assert!((one - of_three).abs() < 1e-4 * one.abs().max(1.0), "{one} and {of_three}");
         })
         .unwrap();

@@ -1,8 +1,6 @@
 //! Normalisation, planes of other sizes, attention and recurrence: their gradients against finite differences on random
 //! sizes, and their values against PyTorch.
 
-mod common;
-
 use chainrule_engine::check::{gradients, worst};
 use chainrule_engine::{Expr, Graph, Recurrent};
 use proptest::prelude::*;
@@ -11,6 +9,8 @@ use proptest::prelude::*;
 fn waves(count: usize, first: usize, scale: f64) -> Vec<f64> {
     (first..first + count).map(|i| (i as f64).sin() * scale).collect()
 }
+
+type Build = for<'g> fn(Expr<'g>) -> Expr<'g>;
 
 /// The largest error of the gradients of Σ y ⊙ (numbers that are all different), with y of these inputs.
 fn error(shapes: &[&[usize]], build: impl for<'g> Fn(&[Expr<'g>]) -> Expr<'g>) -> f64 {
@@ -228,12 +228,12 @@ fn a_mask_hides_places() {
 
 #[test]
 fn what_does_not_fit_is_refused_with_its_name() {
-    let refused = |sizes: &[usize], build: for<'g> fn(Expr<'g>) -> Expr<'g>| {
+    let refused = |sizes: &[usize], build: Build| {
         let graph = Graph::new();
         let y = build(graph.input("x", sizes));
         graph.evaluate(&[y], &[&vec![0.0; sizes.iter().product()]]).unwrap_err().to_string()
     };
-    let cases: [(&[usize], for<'g> fn(Expr<'g>) -> Expr<'g>, &str); 11] = [
+    let cases: [(&[usize], Build, &str); 11] = [
         (&[3], |x| x.batch_norm(1e-5).0, "batch_norm"),
         (&[2, 3], |x| x.group_norm(2, 1e-5), "group_norm"),
         (&[3], |x| x.group_norm(1, 1e-5), "group_norm"),
