@@ -3,8 +3,7 @@
 use anyhow::Result;
 use chainrule::engine::{Graph, Plan, Session};
 use chainrule::{
-    Activation, Batch, Kernel, Layer, Loss, Mlp, Model, Network, Optimizer, Pool, PoolKind, SampleShape, Stepper,
-    Stream, Task,
+    Activation, Batch, Layer, Loss, Mlp, Mode, Model, Network, Optimizer, SampleShape, Stepper, Stream, Task,
 };
 use serde::Deserialize;
 
@@ -99,12 +98,12 @@ impl Convolving {
         let last = self.layers.len().saturating_sub(1);
         let layer = |(at, described): (usize, &Described)| {
             let [kernel, padding, pool] = [described.kernel, described.padding, described.pool].map(|side| [side; 2]);
-            Layer {
-                outputs: described.outputs,
-                activation: if at == last { Activation::Identity } else { Activation::Relu },
-                kernel: (described.kernel > 0).then_some(Kernel { size: kernel, stride: [1, 1], padding, groups: 1 }),
-                pool: (described.pool > 0).then_some(Pool { kind: PoolKind::Max, size: pool, stride: pool }),
-            }
+            let activation = if at == last { Activation::Identity } else { Activation::Relu };
+            let layer = match described.kernel {
+                0 => Layer::dense(described.outputs, activation),
+                _ => Layer::conv(described.outputs, kernel).padding(padding).activation(activation),
+            };
+            if described.pool > 0 { layer.max_pool(pool) } else { layer }
         };
         let layers = self.layers.iter().enumerate().map(layer).collect();
         let network = Network::of(SampleShape::Planes(self.input), layers)?;
@@ -134,7 +133,7 @@ pub(crate) fn inference(shape: &Shape) -> Result<impl FnMut() -> Result<()> + us
     let model = model(shape, Optimizer::Sgd, 0.1)?;
     let graph = Graph::new();
     let x = graph.input("x", &[shape.batch, shape.sizes[0]]);
-    let layers = model.network.apply(&graph, x, None);
+    let layers = model.network.apply(&graph, x, Mode::Inference);
     let output = layers[layers.len() - 1].out;
     let mut session = Session::new(Plan::new(&graph, &[output])?)?;
     let mut batches = Batches::new(&model.network, shape.batch);

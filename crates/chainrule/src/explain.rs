@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::layer::SampleShape;
 use crate::model::{Model, Task};
+use crate::norm::Norm;
 use chainrule_data::{Dataset, Target};
 use chainrule_engine::{Graph, Trace};
 use serde::Serialize;
@@ -45,7 +46,14 @@ pub struct LayerExplanation {
     pub activation: String,
     /// Whether W is a kernel that moves over planes.
     pub is_convolution: bool,
-    /// z = a·W + b, with the a of the layer before; a ∗ W + b in a convolution.
+    /// The name of its norm, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub norm: Option<&'static str>,
+    /// How many layers, this one included, its residual link passes, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub residual: Option<usize>,
+    /// z = a·W + b, with the a of the layer before; a ∗ W + b in a convolution; g ⊙ norm(a·W) + b with a norm; and what
+    /// a residual link adds.
     pub z: Table,
     /// a = activation(z).
     pub a: Table,
@@ -63,6 +71,9 @@ pub struct LayerExplanation {
     pub weight_gradient: Table,
     /// ∂C/∂b = δ.
     pub bias_gradient: Table,
+    /// ∂C/∂g, if there is a norm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gain_gradient: Option<Table>,
 }
 
 /// One sample through a network.
@@ -143,11 +154,17 @@ pub fn explain_sample(
         let (rows, layer) = (planes(stage.z), stage.layer);
         gradient.extend_from_slice(pile(nodes.weight));
         gradient.extend_from_slice(pile(nodes.bias));
+        gradient.extend_from_slice(nodes.gain.map_or(&[], pile));
+        // Running moments stay as they are.
+        let learned = stage.weights() + layer.outputs + stage.gains();
+        gradient.resize(gradient.len() + stage.numbers() - learned, 0.0);
         let z = trace.value(nodes.z.id());
         layers.push(LayerExplanation {
             layer: number,
             activation: layer.activation.to_string(),
             is_convolution: layer.kernel.is_some(),
+            norm: layer.norm.map(Norm::name),
+            residual: layer.residual,
             z: Table::new(rows, z),
             a: Table::new(rows, trace.value(nodes.a.id())),
             pooled: layer.pool.map(|_| Table::new(rows, trace.value(nodes.out.id()))),
@@ -156,6 +173,7 @@ pub fn explain_sample(
             delta: Table::new(rows, pile(nodes.z)),
             weight_gradient: Table::new(stage.weight_shape().0[0], pile(nodes.weight)),
             bias_gradient: Table::new(1, pile(nodes.bias)),
+            gain_gradient: nodes.gain.map(|gain| Table::new(1, pile(gain))),
         });
     }
     let updated: Vec<f64> = parameters.iter().zip(&gradient).map(|(w, g)| w - learning_rate * g).collect();

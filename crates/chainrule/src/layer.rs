@@ -1,13 +1,27 @@
-//! One layer: weighted sums (of all inputs, or of what lies under a kernel), an activation, and a pool.
+//! One layer: weighted sums (of all inputs, or of what lies under a kernel), perhaps normalised or with what an earlier
+//! layer took added, an activation, and a pool.
 
 use crate::activation::Activation;
+use crate::norm::Norm;
 use chainrule_engine::{Convolution, Expr};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A layer: z = x·W + b with W `[inputs, outputs]`, or z = x ∗ W + b with W `[outputs, channels / groups, height, width]`
 /// where it has a kernel; a = activation(z); and then, if it has a pool, one number for each position of its window.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+///
+/// With a norm, z = g ⊙ norm(x·W) + b, with a gain g for each channel. With a residual link, what an earlier layer took is
+/// added to z (He et al. 2016).
+///
+/// ```
+/// # use chainrule::{Activation::Relu, Architecture, Layer, Norm};
+/// let layer = Layer::conv(16, [3, 3]).padding([1, 1]).norm(Norm::Batch).activation(Relu).max_pool([2, 2]).dropout(0.1);
+/// let text = "conv 3x3 16 pad 1, batchnorm, relu, maxpool 2, dropout 0.1";
+/// assert_eq!(text.parse::<Architecture>()?, Architecture::Layers { input: None, layers: vec![layer] });
+/// assert_eq!(layer.to_string(), text);
+/// # Ok::<(), chainrule::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Layer {
     /// Number of neurons, or of the channels of a convolution.
     pub outputs: usize,
@@ -16,9 +30,18 @@ pub struct Layer {
     /// What a neuron sees; all inputs if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel: Option<Kernel>,
+    /// What is done to x·W.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub norm: Option<Norm>,
+    /// How many layers, this one included, are passed by a link from what the first of them takes to z.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub residual: Option<usize>,
     /// What is done to a.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<Pool>,
+    /// The share of what the layer gives that each training step sets to 0; that of the recipe if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<f64>,
 }
 
 /// The kernel of a convolution. Pairs are height, width.
@@ -30,6 +53,9 @@ pub struct Kernel {
     pub stride: [usize; 2],
     /// Zeros on either side.
     pub padding: [usize; 2],
+    /// From one cell of the kernel to the next.
+    #[serde(default = "one_by_one")]
+    pub dilation: [usize; 2],
     /// Into how many parts the channels fall.
     pub groups: usize,
 }
@@ -39,10 +65,17 @@ pub struct Kernel {
 pub struct Pool {
     /// Which number.
     pub kind: PoolKind,
-    /// The cells of the window.
+    /// The cells of the window; [`Pool::WHOLE`] for the whole plane.
     pub size: [usize; 2],
     /// Cells from one position to the next.
     pub stride: [usize; 2],
+    /// Cells on either side that count nothing.
+    #[serde(default)]
+    pub padding: [usize; 2],
+}
+
+fn one_by_one() -> [usize; 2] {
+    [1, 1]
 }
 
 /// What a pool takes of the cells under its window.
@@ -65,9 +98,9 @@ pub enum SampleShape {
 }
 
 /// A layer in its network: what it takes and gives.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Stage {
-    /// The layer.
+    /// The layer; a pool of the whole plane has its size.
     pub layer: Layer,
     /// What it takes.
     pub input: SampleShape,
@@ -77,13 +110,78 @@ pub struct Stage {
     pub output: SampleShape,
 }
 
+/// Operations of a norm for each number: the two moments, the shift, the scale and the gain.
+const NORM_OPERATIONS: usize = 6;
+
 /// No side of a plane, kernel or window is longer.
 const MOST_SIDE: usize = 60_000;
 
 impl Layer {
     /// A layer of neurons that see all inputs.
     pub const fn dense(outputs: usize, activation: Activation) -> Self {
-        Self { outputs, activation, kernel: None, pool: None }
+        Self { outputs, activation, kernel: None, norm: None, residual: None, pool: None, dropout: None }
+    }
+
+    /// A convolution into so many channels with a kernel of height and width, without padding.
+    pub const fn conv(outputs: usize, size: [usize; 2]) -> Self {
+        let kernel = Kernel { size, stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 };
+        Self { kernel: Some(kernel), ..Self::dense(outputs, Activation::Identity) }
+    }
+
+    /// With zeros on either side along height and width, if it is a convolution.
+    #[must_use]
+    pub const fn padding(mut self, padding: [usize; 2]) -> Self {
+        if let Some(kernel) = &mut self.kernel {
+            kernel.padding = padding;
+        }
+        self
+    }
+
+    /// With so many cells from one position to the next along height and width, if it is a convolution.
+    #[must_use]
+    pub const fn stride(mut self, stride: [usize; 2]) -> Self {
+        if let Some(kernel) = &mut self.kernel {
+            kernel.stride = stride;
+        }
+        self
+    }
+
+    /// With a norm.
+    #[must_use]
+    pub const fn norm(self, norm: Norm) -> Self {
+        Self { norm: Some(norm), ..self }
+    }
+
+    /// With a link that passes so many layers, this one included.
+    #[must_use]
+    pub const fn residual(self, layers: usize) -> Self {
+        Self { residual: Some(layers), ..self }
+    }
+
+    /// With an activation.
+    #[must_use]
+    pub const fn activation(self, activation: Activation) -> Self {
+        Self { activation, ..self }
+    }
+
+    /// With the largest of each window, which do not overlap.
+    #[must_use]
+    pub const fn max_pool(self, size: [usize; 2]) -> Self {
+        let pool = Pool { kind: PoolKind::Max, size, stride: size, padding: [0, 0] };
+        Self { pool: Some(pool), ..self }
+    }
+
+    /// With the mean of each plane.
+    #[must_use]
+    pub const fn global_average(self) -> Self {
+        let pool = Pool { kind: PoolKind::Average, size: Pool::WHOLE, stride: [1, 1], padding: [0, 0] };
+        Self { pool: Some(pool), ..self }
+    }
+
+    /// With a share of what it gives set to 0 in each step of training.
+    #[must_use]
+    pub const fn dropout(self, share: f64) -> Self {
+        Self { dropout: Some(share), ..self }
     }
 
     /// The layer above what has the form `input`; or why it cannot stand there.
@@ -100,19 +198,51 @@ impl Layer {
                 if groups == 0 || !c.is_multiple_of(groups) || !self.outputs.is_multiple_of(groups) {
                     return Err(format!("{groups} groups do not divide {c} channels into {}", self.outputs));
                 }
-                let [h, w] = moved([height, width], kernel.size, kernel.stride, kernel.padding, "kernel")?;
+                let [h, w] = kernel.over([height, width])?;
                 (input, SampleShape::Planes([self.outputs, h, w]))
             }
         };
-        let output = match self.pool {
-            None => z,
+        if let Some(norm) = self.norm {
+            norm.check(self.outputs)?;
+        }
+        if self.dropout.is_some_and(|share| !(0.0..1.0).contains(&share)) {
+            return Err("the share of a dropout is at least 0 and below 1".to_owned());
+        }
+        let (pool, output) = match self.pool {
+            None => (None, z),
             Some(pool) => {
                 let [c, height, width] = planes(z, "a pool")?;
-                let [h, w] = moved([height, width], pool.size, pool.stride, [0, 0], "window")?;
-                SampleShape::Planes([c, h, w])
+                let pool = pool.on([height, width]);
+                let [h, w] = moved([height, width], pool.size, pool.stride, pool.padding, "window")?;
+                (Some(pool), SampleShape::Planes([c, h, w]))
             }
         };
-        Ok(Stage { layer: self, input, z, output })
+        Ok(Stage { layer: Self { pool, ..self }, input, z, output })
+    }
+}
+
+impl Kernel {
+    /// The positions along height and width of a plane.
+    fn over(&self, plane: [usize; 2]) -> Result<[usize; 2], String> {
+        let Self { size, stride, padding, dilation, .. } = *self;
+        if dilation.into_iter().any(|cells| cells == 0 || cells > MOST_SIDE) {
+            return Err(format!("a dilation is from 1 to {MOST_SIDE}"));
+        }
+        let spanned = [0, 1].map(|axis| size[axis].saturating_sub(1).saturating_mul(dilation[axis]).saturating_add(1));
+        if size.contains(&0) {
+            return Err("a kernel has at least one cell".to_owned());
+        }
+        moved(plane, spanned, stride, padding, "kernel")
+    }
+}
+
+impl Pool {
+    /// The size of a window over the whole plane.
+    pub const WHOLE: [usize; 2] = [0, 0];
+
+    /// The pool on planes of this height and width.
+    fn on(self, plane: [usize; 2]) -> Self {
+        if self.size == Self::WHOLE { Self { size: plane, ..self } } else { self }
     }
 }
 
@@ -221,23 +351,58 @@ impl Stage {
     }
 
     /// Floating-point operations for a sample: a multiplication and an addition for each weight and each place where
-    /// it is used, an addition for each bias, one for each activation, one for each cell that a pool looks at.
+    /// it is used, an addition for each bias, one for each activation, about six for each number that is normalised, one for
+    /// each link, one for each cell that a pool looks at.
     pub fn operations(&self) -> usize {
-        let active = usize::from(self.layer.activation != Activation::Identity);
+        let active = usize::from(self.layer.activation != Activation::Identity)
+            + usize::from(self.layer.residual.is_some())
+            + if self.layer.norm.is_some() { NORM_OPERATIONS } else { 0 };
         let pooled = self.layer.pool.map_or(0, |pool| self.output.len() * pool.size[0] * pool.size[1]);
         2 * self.z.len() * self.fan().0 + self.z.len() * (1 + active) + pooled
     }
 
-    /// z of x, which has the form of the input.
+    /// x·W or x ∗ W, of x, which has the form of the input.
     #[track_caller]
-    pub(crate) fn weigh<'g>(&self, x: Expr<'g>, weight: Expr<'g>, bias: Expr<'g>) -> Expr<'g> {
+    pub(crate) fn weigh<'g>(&self, x: Expr<'g>, weight: Expr<'g>) -> Expr<'g> {
         match self.layer.kernel {
-            None => x.matmul(weight) + bias,
-            Some(Kernel { stride, padding, groups, .. }) => {
-                let how = Convolution { stride, padding, groups, ..Convolution::default() };
-                x.conv2d(weight, how) + bias.reshape(&[self.layer.outputs, 1, 1])
+            None => x.matmul(weight),
+            Some(Kernel { stride, padding, dilation, groups, .. }) => {
+                x.conv2d(weight, Convolution { stride, padding, dilation, groups })
             }
         }
+    }
+
+    /// Numbers, one a channel, in a shape that meets the channels of z.
+    #[track_caller]
+    pub(crate) fn by_channel<'g>(&self, numbers: Expr<'g>) -> Expr<'g> {
+        match self.z {
+            SampleShape::Flat(_) => numbers,
+            SampleShape::Planes(_) => numbers.reshape(&[self.layer.outputs, 1, 1]),
+        }
+    }
+
+    /// What it has for each channel, beside the weights: biases, gains, running means and variances.
+    pub(crate) fn by_channel_kinds(&self) -> &'static [&'static str] {
+        match self.layer.norm {
+            None => &["b"],
+            Some(Norm::Batch) => &["b", "g", "m", "v"],
+            Some(_) => &["b", "g"],
+        }
+    }
+
+    /// How many numbers it has in the block of parameters.
+    pub(crate) fn numbers(&self) -> usize {
+        self.weights() + self.by_channel_kinds().len() * self.layer.outputs
+    }
+
+    /// How many gains it has: one a channel where there is a norm.
+    pub fn gains(&self) -> usize {
+        if self.layer.norm.is_some() { self.layer.outputs } else { 0 }
+    }
+
+    /// The share of what it gives that training sets to 0, where the recipe says `usual` of hidden layers.
+    pub(crate) fn dropout(&self, usual: f64, is_hidden: bool) -> f64 {
+        self.layer.dropout.unwrap_or(if is_hidden { usual } else { 0.0 })
     }
 
     /// What the layer gives, from a.
@@ -245,43 +410,8 @@ impl Stage {
     pub(crate) fn pooled<'g>(&self, a: Expr<'g>) -> Expr<'g> {
         match self.layer.pool {
             None => a,
-            Some(Pool { kind: PoolKind::Max, size, stride }) => a.max_pool2d(size, stride, [0, 0]),
-            Some(Pool { kind: PoolKind::Average, size, stride }) => a.avg_pool2d(size, stride, [0, 0]),
+            Some(Pool { kind: PoolKind::Max, size, stride, padding }) => a.max_pool2d(size, stride, padding),
+            Some(Pool { kind: PoolKind::Average, size, stride, padding }) => a.avg_pool2d(size, stride, padding),
         }
-    }
-}
-
-/// As it is read: `conv 5x5 6, relu, maxpool 2`.
-impl fmt::Display for Layer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kernel {
-            None => write!(f, "dense {}", self.outputs)?,
-            Some(Kernel { size, stride, padding, groups }) => {
-                write!(f, "conv {}x{} {}", size[0], size[1], self.outputs)?;
-                setting(f, "stride", stride, [1, 1])?;
-                setting(f, "pad", padding, [0, 0])?;
-                if groups != 1 {
-                    write!(f, " groups {groups}")?;
-                }
-            }
-        }
-        if self.activation != Activation::Identity {
-            write!(f, ", {}", self.activation)?;
-        }
-        let Some(Pool { kind, size, stride }) = self.pool else { return Ok(()) };
-        let name = if kind == PoolKind::Max { "maxpool" } else { "avgpool" };
-        write!(f, ", ")?;
-        setting(f, name, size, [0, 0])?;
-        setting(f, "stride", stride, size)
-    }
-}
-
-/// ` stride 2`, unless it is the usual one. The blank before a name that begins an item is left out.
-fn setting(f: &mut fmt::Formatter<'_>, name: &str, pair: [usize; 2], usual: [usize; 2]) -> fmt::Result {
-    let blank = if name.ends_with("pool") { "" } else { " " };
-    match pair {
-        pair if pair == usual => Ok(()),
-        [a, b] if a == b => write!(f, "{blank}{name} {a}"),
-        [a, b] => write!(f, "{blank}{name} {a}x{b}"),
     }
 }

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::interval::Residuals;
 use crate::layer::SampleShape;
 use crate::loss::Loss;
-use crate::network::{LayerNodes, Network};
+use crate::network::{LayerNodes, Mode, Network};
 use crate::recipe::Recipe;
 use crate::target::TargetScale;
 use chainrule_data::{Dataset, Encoder, Scaling, Target};
@@ -126,17 +126,23 @@ impl Model {
         self.targets.join(", ")
     }
 
-    /// Adds inputs `x` `[batch, features]`, `y` (class indices `[batch]` or values `[batch, targets]`) and, if asked for, `weight` `[batch]`
-    /// and `mask` to a graph, then layers and cost.
-    pub(crate) fn graph<'g>(&self, graph: &'g Graph, batch: usize, weighted: bool, dropout: bool) -> ModelGraph<'g> {
+    /// Adds inputs `x` `[batch, features]`, `y` (class indices `[batch]` or values `[batch, targets]`) and, if asked for,
+    /// `weight` `[batch]` and what `training` drops, `mask`, to a graph, then layers and cost.
+    pub(crate) fn graph<'g>(&self, graph: &'g Graph, batch: usize, weighted: bool, training: bool) -> ModelGraph<'g> {
         let x = graph.input("x", &[batch, self.network.inputs]);
         let y = match &self.task {
             Task::Classes(_) => graph.input("y", &[batch]),
             Task::Values(measures) => graph.input("y", &[batch, measures.len()]),
         };
         let weight = weighted.then(|| graph.input("weight", &[batch]));
-        let mask = dropout.then(|| graph.input("mask", &[batch * self.network.hidden_outputs()]));
-        let layers = self.network.apply(graph, x, mask);
+        let mode = if training {
+            let dropout = self.recipe.dropout;
+            let count: usize = self.network.dropped(dropout).map(|(count, _)| batch * count).sum();
+            Mode::Training { dropout, mask: (count > 0).then(|| graph.input("mask", &[count])) }
+        } else {
+            Mode::Inference
+        };
+        let layers = self.network.apply(graph, x, mode);
         let output = layers.last().map_or(x, |l| SampleShape::Flat(self.network.outputs()).of(l.out));
         let target = match &self.task {
             Task::Classes(_) if self.loss.takes_index() => y,

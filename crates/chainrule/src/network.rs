@@ -1,18 +1,20 @@
 //! Layers, one after the other.
 
 use crate::activation::Activation;
+use crate::architecture::in_words;
 use crate::error::Error;
 use crate::init::Init;
 use crate::layer::{Layer, SampleShape, Stage};
+use crate::norm::{Norm, Running};
 use crate::random::Stream;
 use chainrule_engine::plan::Segment;
-use chainrule_engine::{Expr, Graph, Shape};
+use chainrule_engine::{Expr, Graph, Moments, Shape};
 use chainrule_kernels::Block;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A multilayer network. Its number of layers does not count the input.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Network {
     /// Number of input features.
     pub inputs: usize,
@@ -30,12 +32,46 @@ pub struct LayerNodes<'g> {
     pub weight: Expr<'g>,
     /// b `[outputs]`.
     pub bias: Expr<'g>,
-    /// z = x·W + b, `[batch, outputs]`, or x ∗ W + b, `[batch, outputs, height, width]`.
+    /// g `[outputs]`, if there is a norm.
+    pub gain: Option<Expr<'g>>,
+    /// The moments of the batch, if a batch norm went by them; each has `outputs` elements.
+    pub moments: Option<Moments<'g>>,
+    /// z = x·W + b, `[batch, outputs]`, or x ∗ W + b, `[batch, outputs, height, width]`; g ⊙ norm(x·W) + b with a norm;
+    /// and what a residual link adds.
     pub z: Expr<'g>,
     /// a = activation(z), of the same shape.
     pub a: Expr<'g>,
     /// What the layer gives: a, or its pool.
     pub out: Expr<'g>,
+}
+
+/// For what the layers are put into a graph.
+#[derive(Clone, Copy, Debug)]
+pub enum Mode<'g> {
+    /// To predict: nothing is dropped, batch norms go by their running moments.
+    Inference,
+    /// To train: batch norms go by the batch.
+    Training {
+        /// The share of what hidden layers give that is dropped, where they do not say it themselves.
+        dropout: f64,
+        /// Factors for the layers that drop something, one layer after the other, each `[batch, …]`; see
+        /// [`Network::dropped`].
+        mask: Option<Expr<'g>>,
+    },
+}
+
+impl Mode<'_> {
+    fn is_training(&self) -> bool {
+        matches!(self, Self::Training { .. })
+    }
+
+    /// The share of what a layer gives that is dropped.
+    fn dropout(&self, stage: &Stage, is_hidden: bool) -> f64 {
+        match self {
+            Self::Inference => 0.0,
+            Self::Training { dropout, .. } => stage.dropout(*dropout, is_hidden),
+        }
+    }
 }
 
 const EMPTY: &str = "it needs inputs, and at least one layer of at least one neuron";
@@ -83,16 +119,35 @@ impl Network {
             || "a layer may have at most 4,294,967,295 weights and outputs, and all must fit into memory".to_owned();
         let most = u32::MAX as usize;
         let mut parameters = 0_u128;
+        let mut forms: Vec<SampleShape> = Vec::new();
         for (number, stage) in (1..).zip(self.walk()) {
-            let stage =
-                stage.map_err(|problem| format!("layer {number} (`{}`): {problem}", self.layers[number - 1]))?;
+            let here = |problem| {
+                let alone = Layer { residual: None, ..self.layers[number - 1] };
+                format!("layer {number} (`{alone}`): {problem}")
+            };
+            let stage = stage.map_err(here)?;
+            self.check_link(number, &stage, &forms).map_err(here)?;
+            forms.push(stage.input);
             let sizes = [stage.input.len(), stage.z.len(), stage.output.len(), stage.layer.outputs, stage.weights()];
-            parameters += stage.weights() as u128 + stage.layer.outputs as u128;
+            parameters += stage.weights() as u128 + 4 * stage.layer.outputs as u128;
             if sizes.into_iter().any(|size| size > most) || parameters > MOST_PARAMETERS {
                 return Err(too_large());
             }
         }
         Ok(())
+    }
+
+    /// Why what the link of a layer begins with, among the forms that the layers below take, cannot be added to its z.
+    fn check_link(&self, number: usize, stage: &Stage, forms: &[SampleShape]) -> Result<(), String> {
+        let Some(passed) = stage.layer.residual else { return Ok(()) };
+        if passed == 0 || passed > number {
+            return Err(format!("a link cannot pass {passed} of {number} layers"));
+        }
+        let begins = if passed == 1 { stage.input } else { forms[number - passed] };
+        if begins == stage.z {
+            return Ok(());
+        }
+        Err(format!("its link adds {begins} to {}: what residual( takes and gives must have one form", stage.z))
     }
 
     /// The form of the inputs.
@@ -138,17 +193,36 @@ impl Network {
         self.layers.iter().map(|layer| layer.outputs).sum()
     }
 
-    /// Number of weights and biases.
+    /// Number of gains: one a channel of each norm.
+    pub fn gains(&self) -> usize {
+        self.stages().map(|stage| stage.gains()).sum()
+    }
+
+    /// Number of weights, biases and gains: of all that is learned.
     pub fn parameters(&self) -> usize {
-        self.weights() + self.biases()
+        self.weights() + self.biases() + self.gains()
     }
 
-    /// What hidden layers give, added up.
-    pub(crate) fn hidden_outputs(&self) -> usize {
-        self.stages().take(self.layers.len().saturating_sub(1)).map(|stage| stage.output.len()).sum()
+    /// For each layer of which training drops something, how much it gives for a sample, and the share that is dropped
+    /// where that of hidden layers is `usual`.
+    pub fn dropped(&self, usual: f64) -> impl Iterator<Item = (usize, f64)> + '_ {
+        let share = move |(number, stage): (usize, Stage)| stage.dropout(usual, number < self.layers.len());
+        (1..).zip(self.stages()).map(move |at| (at.1.output.len(), share(at))).filter(|(_, share)| *share > 0.0)
     }
 
-    /// The pieces of the flat block of parameters: w1, b1, w2, b2, ….
+    /// The running moments of batch norms in the block of parameters, layer by layer.
+    pub(crate) fn running(&self) -> Vec<Running> {
+        let pieces = self.segments();
+        let range = |name: String| pieces.iter().find(|piece| piece.name == name).map(|piece| piece.range.clone());
+        let of = |(number, stage): (usize, Stage)| {
+            let (mean, variance) = (range(format!("m{number}"))?, range(format!("v{number}"))?);
+            Some(Running { mean, variance, places: stage.z.len() / stage.layer.outputs })
+        };
+        (1..).zip(self.stages()).filter_map(of).collect()
+    }
+
+    /// The pieces of the flat block of parameters: w1, b1, w2, b2, …. Behind b are the gain g of a norm, and the running
+    /// mean m and variance v of a batch norm, which are not learned but kept.
     pub fn segments(&self) -> Vec<Segment> {
         let mut start = 0;
         let mut piece = |name: String, sizes: &[usize]| {
@@ -161,70 +235,109 @@ impl Network {
         for (number, stage) in (1..).zip(self.stages()) {
             let (shape, rank) = stage.weight_shape();
             list.push(piece(format!("w{number}"), &shape[..rank]));
-            list.push(piece(format!("b{number}"), &[stage.layer.outputs]));
+            for kind in stage.by_channel_kinds() {
+                list.push(piece(format!("{kind}{number}"), &[stage.layer.outputs]));
+            }
         }
         list
     }
 
-    /// Draws all parameters: the same seed gives the same ones.
+    /// Draws all parameters: the same seed gives the same ones. Gains and running variances begin as 1, running means
+    /// as 0.
     pub fn initialize(&self, init: Init, seed: u64) -> Block<f32> {
-        let mut parameters = Block::zeros(self.parameters());
-        let mut rest = &mut *parameters;
+        let pieces = self.segments();
+        let mut parameters = Block::zeros(pieces.last().map_or(0, |piece| piece.range.end));
+        let mut pieces = pieces.into_iter();
         for (number, stage) in (0..).zip(self.stages()) {
             let mut random = Stream::new(seed, number);
-            let (weight, after) = rest.split_at_mut(stage.weights());
-            let (bias, after) = after.split_at_mut(stage.layer.outputs);
             let (inputs, outputs) = stage.fan();
-            init.weights(inputs, outputs, &mut random, weight);
-            init.biases(&mut random, bias);
-            rest = after;
+            for (kind, piece) in ["w"].iter().chain(stage.by_channel_kinds()).zip(&mut pieces) {
+                let numbers = &mut parameters[piece.range];
+                match *kind {
+                    "w" => init.weights(inputs, outputs, &mut random, numbers),
+                    "b" => init.biases(&mut random, numbers),
+                    "m" => {}
+                    _ => numbers.fill(1.0),
+                }
+            }
         }
         parameters
     }
 
-    /// Adds the layers to a graph, from `x` `[batch, inputs]`. A `mask` holds dropout factors for the hidden layers,
-    /// one layer after the other, each `[batch, outputs]`.
+    /// Adds the layers to a graph, from `x` `[batch, inputs]`.
     #[track_caller]
-    pub fn apply<'g>(&self, graph: &'g Graph, x: Expr<'g>, mask: Option<Expr<'g>>) -> Vec<LayerNodes<'g>> {
+    pub fn apply<'g>(&self, graph: &'g Graph, x: Expr<'g>, mode: Mode<'g>) -> Vec<LayerNodes<'g>> {
         let mut nodes: Vec<LayerNodes<'g>> = Vec::new();
-        let mut below = x;
+        // What each layer takes, and in the end what the last one gives.
+        let mut taken = vec![x];
         let mut masked = 0;
         for (number, stage) in (1..).zip(self.stages()) {
-            let (shape, rank) = stage.weight_shape();
-            let weight = graph.parameter(&format!("w{number}"), &shape[..rank]);
-            let bias = graph.parameter(&format!("b{number}"), &[stage.layer.outputs]);
-            let z = stage.weigh(stage.input.of(below), weight, bias).named(&format!("z{number}"));
-            let a = stage.layer.activation.apply(z);
-            let is_plain = stage.layer.activation == Activation::Identity;
-            let a = if is_plain { a } else { a.named(&format!("a{number}")) };
-            let out = stage.pooled(a);
-            nodes.push(LayerNodes { weight, bias, z, a, out });
-            below = match mask {
-                Some(mask) if number < self.layers.len() => {
-                    let sizes: Vec<usize> = out.shape().sizes().collect();
-                    let count = out.shape().len();
+            let below = stage.input.of(taken[number - 1]);
+            let layer = self.apply_layer(graph, number, &stage, below, &taken, mode.is_training());
+            nodes.push(layer);
+            let share = mode.dropout(&stage, number < self.layers.len());
+            taken.push(match mode {
+                Mode::Training { mask: Some(mask), .. } if share > 0.0 => {
+                    let sizes: Vec<usize> = layer.out.shape().sizes().collect();
+                    let count = layer.out.shape().len();
                     let factors = mask.slice(0, masked, masked + count).reshape(&sizes);
                     masked += count;
-                    out * factors
+                    layer.out * factors
                 }
-                _ => out,
-            };
+                _ => layer.out,
+            });
         }
         nodes
     }
+
+    /// Adds layer `number`, above `below`; `taken` is what each layer up to it takes.
+    #[track_caller]
+    fn apply_layer<'g>(
+        &self,
+        graph: &'g Graph,
+        number: usize,
+        stage: &Stage,
+        below: Expr<'g>,
+        taken: &[Expr<'g>],
+        is_training: bool,
+    ) -> LayerNodes<'g> {
+        let (layer, (shape, rank)) = (stage.layer, stage.weight_shape());
+        let by_channel = |kind: &str| graph.parameter(&format!("{kind}{number}"), &[layer.outputs]);
+        let weight = graph.parameter(&format!("w{number}"), &shape[..rank]);
+        let bias = by_channel("b");
+        let gain = layer.norm.map(|_| by_channel("g"));
+        let sums = stage.weigh(below, weight);
+        let (mut z, mut moments) = (sums, None);
+        if let (Some(norm), Some(gain)) = (layer.norm, gain) {
+            // The running moments have their place in the block of parameters whether they are read or not.
+            let running =
+                (norm == Norm::Batch).then(|| [by_channel("m"), by_channel("v")].map(|m| stage.by_channel(m)));
+            let running = running.filter(|_| !is_training).map(|[mean, variance]| Moments { mean, variance });
+            let (normal, of_batch) = norm.apply(sums, running);
+            (z, moments) = (normal * stage.by_channel(gain), of_batch);
+        }
+        z = z + stage.by_channel(bias);
+        if let Some(passed) = layer.residual {
+            z = z + stage.z.of(taken[number - passed]);
+        }
+        let z = z.named(&format!("z{number}"));
+        let a = layer.activation.apply(z);
+        let a = if layer.activation == Activation::Identity { a } else { a.named(&format!("a{number}")) };
+        LayerNodes { weight, bias, gain, moments, z, a, out: stage.pooled(a) }
+    }
 }
 
-/// The sizes with dashes; with convolutions, the form of the inputs and every layer, as [`Architecture`] reads them.
+/// The sizes with dashes; with more than dense layers, the form of the inputs and every layer, as [`Architecture`] reads
+/// them.
 ///
 /// [`Architecture`]: crate::Architecture
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.layers.iter().all(|layer| layer.kernel.is_none() && layer.pool.is_none()) {
+        if self.layers.iter().all(|layer| *layer == Layer::dense(layer.outputs, layer.activation)) {
             write!(f, "{}", self.inputs)?;
             return self.layers.iter().try_for_each(|layer| write!(f, "-{}", layer.outputs));
         }
-        write!(f, "{}", self.input())?;
-        self.layers.iter().try_for_each(|layer| write!(f, ", {layer}"))
+        write!(f, "{}, {}", self.input(), in_words(&self.layers))
     }
 }
 
@@ -291,15 +404,33 @@ mod tests {
             ("conv 5x5", "item 1, `conv 5x5`, needs a number of channels"),
             ("conv 5y5 6", "needs a kernel"),
             ("conv 0 6", "needs a kernel"),
-            ("conv 3 6 dilate 2", "`dilate`, which is none of"),
+            ("conv 3 6 dillate 2", "`dillate`, which is none of"),
             ("dense 10 relu", "`relu` too much"),
             (
                 "dense 10, rellu",
-                "item 2, `rellu`, begins with neither conv, dense, maxpool, avgpool nor an activation: did you mean `relu`?",
+                "item 2, `rellu`, begins with no layer, norm, pool or activation: did you mean `relu`?",
             ),
-            ("relu, dense 10", "item 1, `relu`, stands where no activation can"),
+            ("relu, dense 10", "item 1, `relu`, has no layer of its own before it"),
             ("dense 10, relu, tanh", "item 3, `tanh`, stands where"),
             ("conv 3 2, maxpool 2, maxpool 2", "item 3, `maxpool 2`, has no layer"),
+            ("conv 3 2, relu, batchnorm", "item 3, `batchnorm`, stands where no norm can"),
+            ("dense 4, groupnorm", "needs a number of groups"),
+            ("dense 4, groupnorm 3", "3 groups do not divide 4 channels"),
+            ("dense 4, dropout", "needs a share"),
+            ("dense 4, dropout 1", "at least 0 and below 1"),
+            ("dense 4, dropout nan", "at least 0 and below 1"),
+            ("dense 4, dropout 0.5, relu", "stands where no activation can"),
+            ("dropout 0.5, dense 4", "has no layer"),
+            ("residual(dense 4, relu), dense 2", "a link ends after conv or dense"),
+            ("residual(dense 4", "a residual( is not closed"),
+            ("dense 4)", "was not opened"),
+            ("dense 4, residual(relu), dense 2", "passes no layer"),
+            ("residual(), dense 4", "item 1, `residual()`, begins with no layer"),
+            ("residual(dense 4), dense 2", "layer 1 (`dense 4`): its link adds 784 to 4"),
+            ("dense 4, residual(dense 5), dense 2", "its link adds 4 to 5"),
+            ("conv 3 2 dilate 14, dense 2", "a kernel of 29x29 is larger"),
+            ("conv 3 2 dilate 60001, dense 2", "a dilation is from 1"),
+            ("conv 3 2, globalavgpool 2, dense 2", "`2` too much"),
             ("maxpool 2, dense 10", "has no layer"),
             ("conv 3 2, , dense 10", "item 2 is empty"),
             ("28x28x1x1, dense 10", "no form of inputs"),

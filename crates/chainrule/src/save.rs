@@ -273,13 +273,16 @@ fn read_parameters(network: &Network, tensors: &SafeTensors<'_>) -> Result<Block
     if count != segments.len() {
         return Err(format!("it has {count} tensors, the network has {}", segments.len()));
     }
-    let mut parameters = Block::zeros(network.parameters());
+    let mut parameters = Block::zeros(segments.last().map_or(0, |segment| segment.range.end));
     for segment in &segments {
         let name = tensor_name(&segment.name);
         let tensor = tensors.tensor(&name).map_err(|e| e.to_string())?;
         let weights = numbers(&tensor)?;
         if weights.iter().any(|w| !w.is_finite()) {
             return Err(format!("the tensor `{name}` has a weight that is not finite"));
+        }
+        if segment.name.starts_with('v') && weights.iter().any(|variance| *variance < 0.0) {
+            return Err(format!("the tensor `{name}` has a variance below 0"));
         }
         parameters[segment.range.clone()].copy_from_slice(&weights);
     }
@@ -296,7 +299,14 @@ fn numbers(tensor: &TensorView<'_>) -> Result<Vec<f32>, String> {
 /// `w1` in a graph is `layer1.weight` in a file.
 fn tensor_name(segment: &str) -> String {
     let (kind, number) = segment.split_at(1);
-    format!("layer{number}.{}", if kind == "w" { "weight" } else { "bias" })
+    let name = match kind {
+        "w" => "weight",
+        "b" => "bias",
+        "g" => "gain",
+        "m" => "running_mean",
+        _ => "running_variance",
+    };
+    format!("layer{number}.{name}")
 }
 
 /// A file that is there whole or not at all: a temporary file in the folder of its place that is renamed when all is

@@ -2,6 +2,8 @@
 
 use crate::error::Error;
 use crate::model::Model;
+use crate::network::LayerNodes;
+use crate::norm::Running;
 use crate::optim::{Optimizer, OptimizerState, is_decayed};
 use crate::random::Stream;
 use chainrule_engine::plan::Segment;
@@ -13,7 +15,11 @@ pub struct Stepper {
     segments: Vec<Segment>,
     state: OptimizerState,
     dropout: Stream,
+    /// How much of a sample each layer gives that drops something, and the share that is dropped.
+    dropped: Vec<(usize, f64)>,
     sessions: Vec<Prepared>,
+    /// The running moments of batch norms.
+    running: Vec<Running>,
 }
 
 /// The plan for batches of one size, with its dropout mask.
@@ -68,10 +74,10 @@ pub struct StepResult<'a> {
 /// The random streams of one seed: layers take the low numbers, dropout the last.
 const DROPOUT_STREAM: u64 = u64::MAX;
 
-/// The positions of the outputs of a training plan; gradients may follow.
+/// The positions of the outputs of a training plan. Mean and variance of each batch norm follow, and then the gradients
+/// where they are clipped.
 const COST: usize = 0;
 const OUTPUT: usize = 1;
-const GRADIENTS: usize = 2;
 
 impl Stepper {
     /// Prepares to train models like this one by its recipe.
@@ -87,7 +93,9 @@ impl Stepper {
             segments: model.network.segments(),
             state: OptimizerState::new(model.recipe.optimizer, model.parameters.len()),
             dropout: Stream::new(model.recipe.seed, DROPOUT_STREAM),
+            dropped: model.network.dropped(model.recipe.dropout).collect(),
             sessions: Vec::new(),
+            running: model.network.running(),
         })
     }
 
@@ -100,13 +108,18 @@ impl Stepper {
     pub fn step(&mut self, model: &mut Model, batch: Batch<'_>, rate: f64) -> Result<StepResult<'_>, Error> {
         let position = self.session(model, batch)?;
         let Prepared { session, mask, .. } = &mut self.sessions[position];
-        if !mask.is_empty() {
-            self.dropout.fill_mask(model.recipe.dropout, mask);
+        let mut rest = &mut mask[..];
+        let samples = batch.samples(model);
+        for (count, share) in &self.dropped {
+            let (of_layer, others) = rest.split_at_mut(samples * count);
+            self.dropout.fill_mask(*share, of_layer);
+            rest = others;
         }
         let (inputs, given) = batch.inputs(mask);
-        let (clip, count) = (model.recipe.clip, self.segments.len());
+        let gradients = OUTPUT + 1 + 2 * self.running.len();
+        let (clip, count) = (model.recipe.clip, self.segments.iter().filter(|segment| is_learned(segment)).count());
         let mut go = |session: &mut Session<f32>| {
-            let norm_is_finite = |longest| clip_norm(session.outputs_mut(GRADIENTS..GRADIENTS + count), longest);
+            let norm_is_finite = |longest| clip_norm(session.outputs_mut(gradients..gradients + count), longest);
             let norm_is_finite = clip.is_none_or(norm_is_finite);
             session.output(COST)[0].is_finite() && norm_is_finite
         };
@@ -114,10 +127,15 @@ impl Stepper {
         let update = |segment: usize| update(is_decayed(&self.segments[segment]));
         let mut descent = Descent { parameters: &mut model.parameters, memory, update: &update };
         let moved = session.train(&mut descent, &inputs[..given], &mut go)?;
-        if !moved {
-            self.state.take_back();
+        let Self { sessions, running, state, .. } = self;
+        let session = &sessions[position].session;
+        if moved {
+            for (running, at) in running.iter().zip((OUTPUT + 1..).step_by(2)) {
+                running.update(&mut model.parameters, session.output(at), session.output(at + 1), samples);
+            }
+        } else {
+            state.take_back();
         }
-        let session = &self.sessions[position].session;
         Ok(StepResult { cost: f64::from(session.output(COST)[0]), output: session.output(OUTPUT), moved })
     }
 
@@ -136,7 +154,7 @@ impl Stepper {
         if let Some(position) = self.sessions.iter().position(|s| (s.batch, s.weighted) == (batch, weighted)) {
             return Ok(position);
         }
-        let mask = if model.recipe.dropout > 0.0 { batch * model.network.hidden_outputs() } else { 0 };
+        let mask: usize = self.dropped.iter().map(|(count, _)| batch * count).sum();
         let session = Session::new(plan(model, batch, weighted)?)?;
         self.sessions.push(Prepared { batch, weighted, session, mask: vec![0.0; mask] });
         Ok(self.sessions.len() - 1)
@@ -185,10 +203,18 @@ fn training_outputs<'g>(
     batch: usize,
     weighted: bool,
 ) -> Result<(Vec<Expr<'g>>, Gradients<'g>), Error> {
-    let built = model.graph(graph, batch, weighted, model.recipe.dropout > 0.0);
-    let parameters: Vec<Expr<'g>> = built.layers.iter().flat_map(|l| [l.weight, l.bias]).collect();
+    let built = model.graph(graph, batch, weighted, true);
+    let learned = |l: &LayerNodes<'g>| [Some(l.weight), Some(l.bias), l.gain].into_iter().flatten();
+    let parameters: Vec<Expr<'g>> = built.layers.iter().flat_map(learned).collect();
     let gradients = graph.gradients(built.cost, &parameters)?;
-    Ok((vec![built.cost, built.output], parameters.into_iter().zip(gradients).collect()))
+    let moments = built.layers.iter().filter_map(|l| l.moments).flat_map(|m| [m.mean, m.variance]);
+    let outputs = [built.cost, built.output].into_iter().chain(moments).collect();
+    Ok((outputs, parameters.into_iter().zip(gradients).collect()))
+}
+
+/// Whether a piece of the block of parameters is learned, and not kept as running moments are.
+fn is_learned(segment: &Segment) -> bool {
+    !segment.name.starts_with(['m', 'v'])
 }
 
 /// Scales the gradient down to the norm `longest` if it is longer; whether its norm is finite.

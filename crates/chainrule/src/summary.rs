@@ -25,7 +25,10 @@ pub struct LayerSummary {
     pub weights: usize,
     /// One a neuron, or a channel.
     pub biases: usize,
-    /// weights + biases.
+    /// One a channel of a norm.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub gains: usize,
+    /// weights + biases + gains.
     pub parameters: usize,
     /// Floating-point operations a sample, see [`Stage::operations`](crate::Stage::operations).
     pub operations: usize,
@@ -59,6 +62,10 @@ pub struct Summary {
     pub by_layer: Vec<LayerSummary>,
 }
 
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 impl Summary {
     /// Sums up the network of a model as its recipe trains it.
     ///
@@ -79,14 +86,16 @@ impl Summary {
                     shape: stage.output.to_string(),
                     weights,
                     biases,
-                    parameters: weights + biases,
+                    gains: stage.gains(),
+                    parameters: weights + biases + stage.gains(),
                     operations: stage.operations(),
                     dense_weights: stage.layer.kernel.map(|_| stage.input.len().saturating_mul(stage.z.len())),
                 }
             })
             .collect();
         let arena = training_plan(model, model.recipe.batch_size)?.arena_len();
-        let state = (1 + model.recipe.optimizer.state_blocks()) * network.parameters();
+        let block = network.segments().last().map_or(0, |piece| piece.range.end);
+        let state = (1 + model.recipe.optimizer.state_blocks()) * block;
         Ok(Self {
             layers: network.layers.len(),
             inputs: network.inputs,

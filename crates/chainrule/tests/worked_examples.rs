@@ -4,7 +4,7 @@
 //! network with PyTorch in float64.
 
 use chainrule::data::Scaling;
-use chainrule::{Activation, Explanation, Loss, Model, Network, Recipe, Task, explain_sample};
+use chainrule::{Activation, Explanation, Loss, Mode, Model, Network, Recipe, Task, explain_sample};
 
 fn model(sizes: &[usize], hidden: Activation, output: Activation, loss: Loss, task: Task) -> Model {
     Model {
@@ -54,7 +54,7 @@ mod two_two_two {
         let g = Graph::new();
         let network = Network::new(&[2, 2, 2], Activation::Sigmoid, Activation::Sigmoid).unwrap();
         let (x, y) = (g.input("x", &[1, 2]), g.input("y", &[1, 2]));
-        let layers = network.apply(&g, x, None);
+        let layers = network.apply(&g, x, chainrule::Mode::Inference);
         let cost = Loss::Quadratic.apply(layers[1].a, y);
         let wrt: Vec<_> = layers.iter().flat_map(|l| [l.weight, l.bias]).collect();
         let trace = Trace::new(&g, cost, &wrt, parameters, &[&X, &Y]).unwrap();
@@ -119,7 +119,7 @@ fn three_four_two_with_quadratic_cost() {
     let g = Graph::new();
     let network = Network::new(&[3, 4, 2], Activation::Tanh, Activation::Identity).unwrap();
     let (x, y) = (g.input("x", &[1, 3]), g.input("y", &[1, 2]));
-    let layers = network.apply(&g, x, None);
+    let layers = network.apply(&g, x, Mode::Inference);
     let cost = Loss::Quadratic.apply(layers[1].a, y);
     let wrt: Vec<_> = layers.iter().flat_map(|l| [l.weight, l.bias]).collect();
     let trace = Trace::new(&g, cost, &wrt, &three_four_two(), &[&[1.0, -2.0, 0.5], &[0.25, -0.75]]).unwrap();
@@ -206,7 +206,7 @@ fn a_hessian_vector_product_of_a_network_is_the_difference_of_two_gradients() {
     let network = Network::new(&[3, 4, 2], Activation::Tanh, Activation::Identity).unwrap();
     let x = g.input("x", &[1, 3]);
     let label = g.input("label", &[1]);
-    let layers = network.apply(&g, x, None);
+    let layers = network.apply(&g, x, Mode::Inference);
     let cost = Loss::CrossEntropy { smoothing: 0.0 }.apply(layers[1].a, label);
     let wrt: Vec<Expr<'_>> = layers.iter().flat_map(|l| [l.weight, l.bias]).collect();
     let direction: Vec<f64> = (0..26).map(|i| f64::from(i).sin()).collect();

@@ -3,7 +3,7 @@
 use chainrule::data::{Charset, ClassWeights, Form, Format, LEAST_MEMORY};
 use chainrule::{Activation, Architecture, Budget, Every, Init, Loss, Optimizer, ScalingChoice, Schedule, TargetScale};
 use clap::{Args as ClapArgs, Parser, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Neural networks trained by back-propagation, with nothing hidden.
 #[derive(Parser, Debug)]
@@ -97,7 +97,7 @@ const SUMMARY_EXAMPLES: &str = "Examples:
 #[derive(ClapArgs, Debug)]
 #[command(after_help = SUMMARY_EXAMPLES)]
 pub(crate) struct SummaryArgs {
-    /// Sizes from the inputs to the outputs, layers after the form of the inputs, or a model file
+    /// Sizes from the inputs to the outputs, layers after the form of the inputs, a TOML file with them, or a model file
     pub(crate) network: String,
     /// Samples a step, for the memory to train
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
@@ -111,6 +111,12 @@ pub(crate) struct SummaryArgs {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// A network in words, or the file that it stands in.
+fn network(text: &str) -> Result<Architecture, String> {
+    let found = if text.ends_with(".toml") { Architecture::read(Path::new(text)) } else { text.parse() };
+    found.map_err(|error| error.to_string())
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
@@ -176,8 +182,9 @@ pub(crate) struct TrainArgs {
     /// [default: log where that is nearer to rows that were not trained on]
     #[arg(long, value_name = "SCALE")]
     pub(crate) target_scale: Option<TargetScale>,
-    /// Sizes from the inputs to the outputs, as in 784-128-10, or layers, as in 'conv 5x5 6, relu, maxpool 2, dense 10'
-    #[arg(long, value_name = "SIZES", conflicts_with = "hidden")]
+    /// Sizes from the inputs to the outputs, as in 784-128-10, layers, as in 'conv 5x5 6, relu, maxpool 2, dense 10', or a
+    /// TOML file with them
+    #[arg(long, value_name = "NETWORK", conflicts_with = "hidden", value_parser = network)]
     pub(crate) model: Option<Architecture>,
     /// Sizes of the hidden layers, as in 128,64, or none
     #[arg(long, value_name = "SIZES", value_parser = hidden_sizes)]

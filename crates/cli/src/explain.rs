@@ -47,6 +47,33 @@ fn below(explanation: &Explanation, n: usize) -> String {
     }
 }
 
+/// z of a layer, from its weighted sums in words.
+fn sums(l: &LayerExplanation, weighed: &str) -> String {
+    let n = l.layer;
+    let normal = match l.norm {
+        Some(norm) => format!("g{n} ⊙ {norm}({weighed})"),
+        None => weighed.to_owned(),
+    };
+    let link = l.residual.map(|passed| format!(" + what layer {} takes", n + 1 - passed)).unwrap_or_default();
+    format!("{normal} + b{n}{link}")
+}
+
+/// Where what is handed down to layer `n` (0: the inputs) comes from.
+fn from_above(explanation: &Explanation, n: usize) -> String {
+    match explanation.layers.get(n) {
+        None => "from the loss".to_owned(),
+        // A norm and links have more than one way down: the sum of all of them is here.
+        Some(above) if above.norm.is_some() || is_linked(explanation, n + 1) => "from the layers above".to_owned(),
+        Some(above) if above.is_convolution => format!("δ{0} ∗ᵀ W{0}", n + 1),
+        Some(_) => format!("δ{0} · W{0}ᵀ", n + 1),
+    }
+}
+
+/// Whether a residual link begins with what a layer takes.
+fn is_linked(explanation: &Explanation, layer: usize) -> bool {
+    explanation.layers.iter().any(|l| l.residual.is_some_and(|passed| l.layer + 1 - passed == layer))
+}
+
 struct Show {
     full: bool,
 }
@@ -60,7 +87,7 @@ impl Show {
             let n = l.layer;
             let below = below(explanation, n);
             let times = if l.is_convolution { "∗" } else { "·" };
-            self.table(&format!("z{n} = {below} {times} W{n} + b{n}"), &l.z);
+            self.table(&format!("z{n} = {}", sums(l, &format!("{below} {times} W{n}"))), &l.z);
             self.table(&format!("a{n} = {}(z{n})", l.activation), &l.a);
             if let Some(pooled) = &l.pooled {
                 self.table(&format!("p{n} = pool(a{n})"), pooled);
@@ -75,25 +102,26 @@ impl Show {
         for l in explanation.layers.iter().rev() {
             self.layer_backward(explanation, l);
         }
-        let times = if explanation.layers[0].is_convolution { "∗ᵀ W1" } else { "· W1ᵀ" };
-        self.table(&format!("∂C/∂x = δ1 {times}"), &explanation.input_gradient);
+        self.table(&format!("∂C/∂x = {}", from_above(explanation, 0)), &explanation.input_gradient);
     }
 
     fn layer_backward(&self, explanation: &Explanation, l: &LayerExplanation) {
         let n = l.layer;
-        let source = match explanation.layers.get(n) {
-            _ if l.pooled.is_some() => "from the pool".to_owned(),
-            None => "from the loss".to_owned(),
-            Some(above) if above.is_convolution => format!("δ{0} ∗ᵀ W{0}", n + 1),
-            Some(_) => format!("δ{0} · W{0}ᵀ", n + 1),
-        };
+        let source = if l.pooled.is_some() { "from the pool".to_owned() } else { from_above(explanation, n) };
         let below = below(explanation, n);
-        let gradient = if l.is_convolution { format!("{below} ∗ʷ δ{n}") } else { format!("{below}ᵀ · δ{n}") };
+        let gradient = match l.norm {
+            Some(norm) => format!("through {norm}"),
+            None if l.is_convolution => format!("{below} ∗ʷ δ{n}"),
+            None => format!("{below}ᵀ · δ{n}"),
+        };
         self.table(&format!("∂C/∂a{n} = {source}"), &l.handed_down);
         self.table(&format!("{}′(z{n})", l.activation), &l.slope);
         self.table(&format!("δ{n} = ∂C/∂a{n} ⊙ {}′(z{n})", l.activation), &l.delta);
         self.table(&format!("∂C/∂W{n} = {gradient}"), &l.weight_gradient);
         self.table(&format!("∂C/∂b{n} = δ{n}"), &l.bias_gradient);
+        if let Some(gain) = &l.gain_gradient {
+            self.table(&format!("∂C/∂g{n}"), gain);
+        }
     }
 
     /// The whole table if it is small or asked for, else its norm and largest entries.

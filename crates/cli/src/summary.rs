@@ -9,7 +9,16 @@ use std::path::Path;
 
 pub(crate) fn run(args: &SummaryArgs) -> Result<()> {
     let path = Path::new(&args.network);
-    let model = if path.exists() || path.extension().is_some() { Model::load(path)? } else { described(args)? };
+    // A share such as 0.5 has a point too.
+    let is_file = path.extension().is_some_and(|end| end.as_encoded_bytes().iter().all(u8::is_ascii_alphabetic));
+    let model = match path.extension() {
+        Some(end) if end == "toml" => described(args, Architecture::read(path)?)?,
+        _ if path.exists() || is_file => Model::load(path)?,
+        _ => {
+            let unknown = |e: chainrule::Error| Usage(format!("{e}; and there is no file of that name"));
+            described(args, args.network.parse().map_err(unknown)?)?
+        }
+    };
     let summary = Summary::new(&model)?;
     if args.json {
         say!("{}", serde_json::to_string(&summary)?);
@@ -20,13 +29,15 @@ pub(crate) fn run(args: &SummaryArgs) -> Result<()> {
 }
 
 /// A model that only its sizes matter of.
-fn described(args: &SummaryArgs) -> Result<Model> {
-    let unknown = |e: chainrule::Error| Usage(format!("{e}; and there is no file of that name"));
-    let network = match args.network.parse().map_err(unknown)? {
+fn described(args: &SummaryArgs, architecture: Architecture) -> Result<Model> {
+    let network = match architecture {
         Architecture::Sizes(sizes) => Network::new(&sizes, args.activation, Activation::Identity)?,
         Architecture::Layers { input: Some(input), layers } => Network::of(input, layers)?,
         Architecture::Layers { input: None, .. } => {
-            bail!(Usage(format!("say first what the network takes, as in '28x28, {}'", args.network)))
+            bail!(Usage(format!(
+                "say first what the network takes, as in '28x28, {}'; in TOML, input = \"28x28\"",
+                args.network
+            )))
         }
     };
     let (loss, task) = if network.outputs() == 1 {
