@@ -23,7 +23,15 @@ impl Baselines {
     /// # Errors
     /// As [`Setup::build`] and [`fit`]; data without a target.
     pub fn new(setup: &Setup, train: &Dataset, test: &Dataset) -> Result<Self, Error> {
-        let linear = Setup { architecture: None, hidden: Some(Vec::new()), dropout: 0.0, ..setup.clone() };
+        let linear = Setup {
+            architecture: None,
+            hidden: Some(Vec::new()),
+            dropout: 0.0,
+            start: None,
+            frozen: 0,
+            layer_rates: Vec::new(),
+            ..setup.clone()
+        };
         let mut model = linear.build(train)?;
         fit(&mut model, train, &mut ())?;
         Ok(Self { constant: constant(train, test)?, linear: evaluate(&model, test)?.metrics })

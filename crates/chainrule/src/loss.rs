@@ -2,6 +2,7 @@
 //! rules.
 
 use crate::names::{Choice, NameError, text_serde};
+use chainrule_data::Target;
 use chainrule_engine::{Arith, Expr};
 use std::fmt;
 use std::str::FromStr;
@@ -33,6 +34,14 @@ pub enum Loss {
 impl Loss {
     /// The names on the command line.
     pub const NAMES: &[&'static str] = &["quadratic", "mse", "mae", "huber", "cross-entropy", "binary-cross-entropy"];
+
+    /// The usual one: cross-entropy of classes, the mean square of values.
+    pub(crate) fn usual(target: &Target) -> Self {
+        match target {
+            Target::Classes { .. } => Self::CrossEntropy { smoothing: 0.0 },
+            Target::Values { .. } => Self::Mse,
+        }
+    }
 
     /// Whether it measures probabilities of classes.
     pub fn is_for_classes(self) -> bool {

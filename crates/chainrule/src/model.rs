@@ -138,7 +138,8 @@ impl Model {
         let mode = if training {
             let dropout = self.recipe.dropout;
             let count: usize = self.network.dropped(dropout).map(|(count, _)| batch * count).sum();
-            Mode::Training { dropout, mask: (count > 0).then(|| graph.input("mask", &[count])) }
+            let mask = (count > 0).then(|| graph.input("mask", &[count]));
+            Mode::Training { dropout, mask, frozen: self.recipe.frozen }
         } else {
             Mode::Inference
         };

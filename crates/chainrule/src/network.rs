@@ -57,12 +57,15 @@ pub enum Mode<'g> {
         /// Factors for the layers that drop something, one layer after the other, each `[batch, …]`; see
         /// [`Network::dropped`].
         mask: Option<Expr<'g>>,
+        /// How many of the first layers are as in [`Mode::Inference`], since they do not learn.
+        frozen: usize,
     },
 }
 
 impl Mode<'_> {
-    fn is_training(&self) -> bool {
-        matches!(self, Self::Training { .. })
+    /// Whether a layer, counted from 1, learns.
+    fn trains(&self, layer: usize) -> bool {
+        matches!(self, Self::Training { frozen, .. } if layer > *frozen)
     }
 
     /// The share of what a layer gives that is dropped.
@@ -210,15 +213,16 @@ impl Network {
         (1..).zip(self.stages()).map(move |at| (at.1.output.len(), share(at))).filter(|(_, share)| *share > 0.0)
     }
 
-    /// The running moments of batch norms in the block of parameters, layer by layer.
-    pub(crate) fn running(&self) -> Vec<Running> {
+    /// The running moments of batch norms in the block of parameters, layer by layer, without those of the `frozen` first
+    /// layers.
+    pub(crate) fn running(&self, frozen: usize) -> Vec<Running> {
         let pieces = self.segments();
         let range = |name: String| pieces.iter().find(|piece| piece.name == name).map(|piece| piece.range.clone());
         let of = |(number, stage): (usize, Stage)| {
             let (mean, variance) = (range(format!("m{number}"))?, range(format!("v{number}"))?);
             Some(Running { mean, variance, places: stage.z.len() / stage.layer.outputs })
         };
-        (1..).zip(self.stages()).filter_map(of).collect()
+        (1..).zip(self.stages()).skip(frozen).filter_map(of).collect()
     }
 
     /// The pieces of the flat block of parameters: w1, b1, w2, b2, …. Behind b are the gain g of a norm, and the running
@@ -273,7 +277,7 @@ impl Network {
         let mut masked = 0;
         for (number, stage) in (1..).zip(self.stages()) {
             let below = stage.input.of(taken[number - 1]);
-            let layer = self.apply_layer(graph, number, &stage, below, &taken, mode.is_training());
+            let layer = self.apply_layer(graph, number, &stage, below, &taken, mode.trains(number));
             nodes.push(layer);
             let share = mode.dropout(&stage, number < self.layers.len());
             taken.push(match mode {
@@ -299,7 +303,7 @@ impl Network {
         stage: &Stage,
         below: Expr<'g>,
         taken: &[Expr<'g>],
-        is_training: bool,
+        trains: bool,
     ) -> LayerNodes<'g> {
         let (layer, (shape, rank)) = (stage.layer, stage.weight_shape());
         let by_channel = |kind: &str| graph.parameter(&format!("{kind}{number}"), &[layer.outputs]);
@@ -312,7 +316,7 @@ impl Network {
             // The running moments have their place in the block of parameters whether they are read or not.
             let running =
                 (norm == Norm::Batch).then(|| [by_channel("m"), by_channel("v")].map(|m| stage.by_channel(m)));
-            let running = running.filter(|_| !is_training).map(|[mean, variance]| Moments { mean, variance });
+            let running = running.filter(|_| !trains).map(|[mean, variance]| Moments { mean, variance });
             let (normal, of_batch) = norm.apply(sums, running);
             (z, moments) = (normal * stage.by_channel(gain), of_batch);
         }

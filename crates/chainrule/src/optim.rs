@@ -117,18 +117,25 @@ impl OptimizerState {
         Self { optimizer, blocks: [block(0), block(1)], steps: 0 }
     }
 
-    /// Begins the next step: how parameters move in it, by whether they decay (see [`is_decayed`]), and the blocks.
+    /// Begins the next step: how parameters move in it, by whether they decay (see [`is_decayed`]) and by what their rate
+    /// is multiplied with, and the blocks.
     pub(crate) fn begin(
         &mut self,
         rate: f64,
         l1: f64,
         l2: f64,
-    ) -> (impl Fn(bool) -> Update<f32> + use<>, [&mut [f32]; 2]) {
+    ) -> (impl Fn(bool, f64) -> Update<f32> + use<>, [&mut [f32]; 2]) {
         self.steps = self.steps.saturating_add(1);
-        let rule = self.optimizer.rule(self.steps, rate as f32);
-        let weight = Update { rule, penalty: Penalty { l1: l1 as f32, l2: l2 as f32 } };
-        let bias = Update { rule: rule.without_decay(), penalty: Penalty::NONE };
-        (move |decayed| if decayed { weight } else { bias }, self.blocks.each_mut().map(|block| &mut **block))
+        let (optimizer, steps) = (self.optimizer, self.steps);
+        let update = move |decayed: bool, factor: f64| {
+            let rule = optimizer.rule(steps, (rate * factor) as f32);
+            if decayed {
+                Update { rule, penalty: Penalty { l1: l1 as f32, l2: l2 as f32 } }
+            } else {
+                Update { rule: rule.without_decay(), penalty: Penalty::NONE }
+            }
+        };
+        (update, self.blocks.each_mut().map(|block| &mut **block))
     }
 
     /// The number of steps done, and the blocks: all that must be kept to go on later.
@@ -146,7 +153,7 @@ impl OptimizerState {
         let (update, mut memory) = self.begin(rate, 0.0, 0.0);
         for segment in segments {
             let at = segment.range.clone();
-            let update = update(is_decayed(segment));
+            let update = update(is_decayed(segment), 1.0);
             let memory = update.memory_at(memory.each_mut().map(|block| &mut **block), &at);
             update.apply(&mut parameters[at.clone()], &gradients[at], memory);
         }

@@ -30,6 +30,13 @@ pub struct Recipe {
     pub dropout: f64,
     /// The largest norm of the whole gradient; longer ones are scaled down to it.
     pub clip: Option<f64>,
+    /// How many of the first layers keep their weights.
+    pub frozen: usize,
+    /// What the learning rate is multiplied by in each layer, from the first on; 1 in layers beyond the list.
+    pub layer_rates: Vec<f64>,
+    /// The most samples of a batch that are run through the network at once, for the sake of memory: the gradients of
+    /// these pieces are added up to that of the batch.
+    pub micro_batch: Option<usize>,
     /// The share of the training data that is held out to validate on.
     pub validation: f64,
     /// Epochs without a better validation loss after which training stops.
@@ -51,6 +58,9 @@ impl Default for Recipe {
             l1: 0.0,
             dropout: 0.0,
             clip: None,
+            frozen: 0,
+            layer_rates: Vec::new(),
+            micro_batch: None,
             validation: 0.0,
             patience: None,
             seed: 0,
@@ -59,6 +69,11 @@ impl Default for Recipe {
 }
 
 impl Recipe {
+    /// What the learning rate is multiplied by in a layer, counted from 1.
+    pub(crate) fn rate_in(&self, layer: usize) -> f64 {
+        self.layer_rates.get(layer - 1).copied().unwrap_or(1.0)
+    }
+
     /// The rows of `data` to train on and the rows to validate on, both ascending, divided as its [`Split`] says.
     ///
     /// [`Split`]: chainrule_data::Split
@@ -88,6 +103,9 @@ impl Recipe {
             must(value >= 0.0 && value.is_finite(), format!("{name} must be 0 or more, not {value}"));
         }
         must(self.clip.is_none_or(positive), "the norm to clip to must be above 0".to_owned());
+        must(self.micro_batch != Some(0), "the micro batch must be at least 1 sample".to_owned());
+        let rates = self.layer_rates.iter().all(|rate| *rate >= 0.0 && rate.is_finite());
+        must(rates, "the rates of layers must be 0 or more".to_owned());
         must(self.patience != Some(0), "patience must be at least 1 epoch".to_owned());
         must(
             self.patience.is_none() || self.validation > 0.0,

@@ -3,6 +3,7 @@
 use crate::activation::Activation;
 use crate::architecture::Architecture;
 use crate::error::Error;
+use crate::finetune::RATE;
 use crate::init::Init;
 use crate::layer::SampleShape;
 use crate::loss::Loss;
@@ -69,6 +70,14 @@ pub struct Setup {
     pub dropout: f64,
     /// The longest gradient.
     pub clip: Option<f64>,
+    /// The model to go on from. Its layers, scaling and encoding are kept.
+    pub start: Option<Model>,
+    /// How many of the first layers keep their weights.
+    pub frozen: usize,
+    /// What the learning rate is multiplied by in each layer.
+    pub layer_rates: Vec<f64>,
+    /// The most samples that are run through the network at once.
+    pub micro_batch: Option<usize>,
     /// The seed.
     pub seed: u64,
     /// How many rows there are, where the data are only a sample of them.
@@ -97,16 +106,16 @@ impl Setup {
         if let Some(problem) = scale_problem(&scales, target) {
             return Err(Error::Fit { source_name: data.source.clone(), problems: vec![problem] });
         }
+        if let Some(start) = &self.start {
+            return self.build_on(start, data, recipe, target);
+        }
         let (train, _) = recipe.split(data);
         let (task, names) = learn_target(target, &train, "class", &scales);
         let network = self.network(data, target)?;
         let model = Model {
             parameters: Default::default(),
             network,
-            loss: self.loss.unwrap_or(match target {
-                Target::Classes { .. } => Loss::CrossEntropy { smoothing: 0.0 },
-                Target::Values { .. } => Loss::Mse,
-            }),
+            loss: self.loss.unwrap_or_else(|| Loss::usual(target)),
             task,
             targets: names,
             features: if data.image.is_some() { Vec::new() } else { data.feature_names.clone() },
@@ -162,7 +171,7 @@ impl Setup {
         Recipe {
             epochs,
             batch_size,
-            learning_rate: self.learning_rate.unwrap_or(usual_rate),
+            learning_rate: self.learning_rate.unwrap_or(usual_rate * if self.start.is_some() { RATE } else { 1.0 }),
             schedule: self.schedule.unwrap_or(usual_schedule),
             optimizer,
             init: self.init.unwrap_or(match self.activation(data) {
@@ -173,6 +182,9 @@ impl Setup {
             l1: self.l1,
             dropout: self.dropout,
             clip: self.clip,
+            frozen: self.frozen,
+            layer_rates: self.layer_rates.clone(),
+            micro_batch: self.micro_batch,
             validation,
             patience: self.patience,
             seed: self.seed,

@@ -9,6 +9,7 @@ use crate::random::Stream;
 use chainrule_engine::plan::Segment;
 use chainrule_engine::{Descent, Expr, Graph, Plan, Session};
 use chainrule_kernels::{Block, update};
+use std::ops::Range;
 
 /// Does the steps of a training: the plans for each batch size, the optimiser's memory, the dropout masks.
 pub struct Stepper {
@@ -20,14 +21,41 @@ pub struct Stepper {
     sessions: Vec<Prepared>,
     /// The running moments of batch norms.
     running: Vec<Running>,
+    /// What the rate is multiplied by in each segment.
+    rates: Vec<f64>,
+    sums: Sums,
+    /// How many segments are learned.
+    learned: usize,
 }
 
 /// The plan for batches of one size, with its dropout mask.
 struct Prepared {
     batch: usize,
     weighted: bool,
+    part: Part,
     session: Session<f32>,
     mask: Vec<f32>,
+}
+
+/// What a plan runs: a whole batch, or a piece of one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Part {
+    /// A step.
+    Whole,
+    /// A piece whose gradient is added up.
+    Piece,
+    /// The last piece, behind which the weights move.
+    Last,
+}
+
+/// What is known of the pieces of a batch that were run so far.
+#[derive(Default)]
+struct Sums {
+    /// Each piece's gradient, times its share of the batch.
+    gradient: Vec<f32>,
+    cost: f64,
+    /// What the network put out, `[batch, outputs]`.
+    output: Vec<f32>,
 }
 
 /// Samples as a network takes them.
@@ -42,6 +70,15 @@ pub struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
+    /// Some of its samples, of which it has `samples`.
+    fn piece(&self, range: Range<usize>, samples: usize) -> Self {
+        let of = |all: &'a [f32]| {
+            let width = all.len() / samples;
+            &all[range.start * width..range.end * width]
+        };
+        Self { x: of(self.x), y: of(self.y), weight: of(self.weight) }
+    }
+
     /// How many samples it has, for a model.
     fn samples(&self, model: &Model) -> usize {
         self.x.len() / model.network.inputs
@@ -89,13 +126,21 @@ impl Stepper {
         if !problems.is_empty() {
             return Err(Error::Settings(problems));
         }
+        let layers = model.network.layers.len();
+        if model.recipe.frozen >= layers {
+            let problem = format!("{} of {layers} layers are frozen: one at least has to learn", model.recipe.frozen);
+            return Err(Error::Settings(vec![problem]));
+        }
         Ok(Self {
             segments: model.network.segments(),
             state: OptimizerState::new(model.recipe.optimizer, model.parameters.len()),
             dropout: Stream::new(model.recipe.seed, DROPOUT_STREAM),
             dropped: model.network.dropped(model.recipe.dropout).collect(),
             sessions: Vec::new(),
-            running: model.network.running(),
+            running: model.network.running(model.recipe.frozen),
+            rates: model.network.segments().iter().map(|segment| model.recipe.rate_in(layer_of(segment))).collect(),
+            sums: Sums::default(),
+            learned: model.network.segments().iter().filter(|s| is_learned(s, model.recipe.frozen)).count(),
         })
     }
 
@@ -106,37 +151,122 @@ impl Stepper {
     /// # Errors
     /// Inputs of the wrong length.
     pub fn step(&mut self, model: &mut Model, batch: Batch<'_>, rate: f64) -> Result<StepResult<'_>, Error> {
-        let position = self.session(model, batch)?;
-        let Prepared { session, mask, .. } = &mut self.sessions[position];
-        let mut rest = &mut mask[..];
         let samples = batch.samples(model);
-        for (count, share) in &self.dropped {
-            let (of_layer, others) = rest.split_at_mut(samples * count);
-            self.dropout.fill_mask(*share, of_layer);
-            rest = others;
+        match model.recipe.micro_batch.filter(|piece| *piece < samples) {
+            None => self.step_whole(model, batch, rate),
+            Some(piece) => self.step_in_pieces(model, batch, rate, piece),
         }
+    }
+
+    fn step_whole(&mut self, model: &mut Model, batch: Batch<'_>, rate: f64) -> Result<StepResult<'_>, Error> {
+        let clip = model.recipe.clip;
+        let (position, moved) = self.train(model, batch, rate, Part::Whole, |cost, gradients, _| {
+            let norm_is_finite = clip.is_none_or(|longest| clip_norm(gradients, longest));
+            cost.is_finite() && norm_is_finite
+        })?;
+        let session = &self.sessions[position].session;
+        Ok(StepResult { cost: f64::from(session.output(COST)[0]), output: session.output(OUTPUT), moved })
+    }
+
+    /// [`Stepper::step`] with so many samples at a time.
+    fn step_in_pieces(
+        &mut self,
+        model: &mut Model,
+        batch: Batch<'_>,
+        rate: f64,
+        piece: usize,
+    ) -> Result<StepResult<'_>, Error> {
+        let samples = batch.samples(model);
+        self.sums.gradient.clear();
+        self.sums.output.clear();
+        self.sums.cost = 0.0;
+        let last = (samples - 1) / piece * piece;
+        for start in (0..last).step_by(piece) {
+            self.add_piece(model, batch.piece(start..start + piece, samples), samples)?;
+        }
+        let share = (samples - last) as f64 / samples as f64;
+        let clip = model.recipe.clip;
+        let of_last = batch.piece(last..samples, samples);
+        let (position, moved) = self.train(model, of_last, rate, Part::Last, |cost, gradients, sums| {
+            sums.cost += share * f64::from(cost);
+            for (gradient, sum) in gradients.iter_mut().zip(&sums.gradient) {
+                *gradient = *gradient * share as f32 + sum;
+            }
+            let norm_is_finite = clip.is_none_or(|longest| clip_norm(gradients, longest));
+            sums.cost.is_finite() && norm_is_finite
+        })?;
+        self.sums.output.extend_from_slice(self.sessions[position].session.output(OUTPUT));
+        Ok(StepResult { cost: self.sums.cost, output: &self.sums.output, moved })
+    }
+
+    /// Runs a piece of a batch of so many samples, and adds up its gradient.
+    fn add_piece(&mut self, model: &mut Model, piece: Batch<'_>, samples: usize) -> Result<(), Error> {
+        let position = self.session(model, piece, Part::Piece)?;
+        self.draw_mask(position);
+        let gradients = self.gradients();
+        let Self { sessions, running, sums, .. } = self;
+        let Prepared { session, mask, batch, .. } = &mut sessions[position];
+        let (inputs, given) = piece.inputs(mask);
+        session.run(&model.parameters, &inputs[..given])?;
+        let share = *batch as f64 / samples as f64;
+        sums.cost += share * f64::from(session.output(COST)[0]);
+        sums.output.extend_from_slice(session.output(OUTPUT));
+        let gradient = session.outputs_mut(gradients);
+        sums.gradient.resize(gradient.len(), 0.0);
+        for (sum, gradient) in sums.gradient.iter_mut().zip(gradient) {
+            *sum += *gradient * share as f32;
+        }
+        follow(running, &mut model.parameters, session, *batch);
+        Ok(())
+    }
+
+    /// Runs a plan that moves the weights if `go` agrees, of the cost, the gradients (where they are held) and the sums
+    /// of the pieces before. The position of what was run, and whether they moved.
+    fn train(
+        &mut self,
+        model: &mut Model,
+        batch: Batch<'_>,
+        rate: f64,
+        part: Part,
+        mut go: impl FnMut(f32, &mut [f32], &mut Sums) -> bool,
+    ) -> Result<(usize, bool), Error> {
+        let position = self.session(model, batch, part)?;
+        self.draw_mask(position);
+        let held = if part == Part::Last || model.recipe.clip.is_some() { self.gradients() } else { 0..0 };
+        let Self { segments, state, sessions, running, rates, sums, .. } = self;
+        let Prepared { session, mask, batch: samples, .. } = &mut sessions[position];
         let (inputs, given) = batch.inputs(mask);
-        let gradients = OUTPUT + 1 + 2 * self.running.len();
-        let (clip, count) = (model.recipe.clip, self.segments.iter().filter(|segment| is_learned(segment)).count());
         let mut go = |session: &mut Session<f32>| {
-            let norm_is_finite = |longest| clip_norm(session.outputs_mut(gradients..gradients + count), longest);
-            let norm_is_finite = clip.is_none_or(norm_is_finite);
-            session.output(COST)[0].is_finite() && norm_is_finite
+            let cost = session.output(COST)[0];
+            go(cost, session.outputs_mut(held.clone()), sums)
         };
-        let (update, memory) = self.state.begin(rate, model.recipe.l1, model.recipe.l2);
-        let update = |segment: usize| update(is_decayed(&self.segments[segment]));
+        let (update, memory) = state.begin(rate, model.recipe.l1, model.recipe.l2);
+        let update = |segment: usize| update(is_decayed(&segments[segment]), rates[segment]);
         let mut descent = Descent { parameters: &mut model.parameters, memory, update: &update };
         let moved = session.train(&mut descent, &inputs[..given], &mut go)?;
-        let Self { sessions, running, state, .. } = self;
-        let session = &sessions[position].session;
         if moved {
-            for (running, at) in running.iter().zip((OUTPUT + 1..).step_by(2)) {
-                running.update(&mut model.parameters, session.output(at), session.output(at + 1), samples);
-            }
+            follow(running, &mut model.parameters, session, *samples);
         } else {
             state.take_back();
         }
-        Ok(StepResult { cost: f64::from(session.output(COST)[0]), output: session.output(OUTPUT), moved })
+        Ok((position, moved))
+    }
+
+    /// The positions of the gradients among the outputs of a plan that holds them.
+    fn gradients(&self) -> Range<usize> {
+        let first = OUTPUT + 1 + 2 * self.running.len();
+        first..first + self.learned
+    }
+
+    /// Draws the factors of a step's dropout.
+    fn draw_mask(&mut self, position: usize) {
+        let Prepared { batch, mask, .. } = &mut self.sessions[position];
+        let mut rest = &mut mask[..];
+        for (count, share) in &self.dropped {
+            let (of_layer, others) = rest.split_at_mut(*batch * count);
+            self.dropout.fill_mask(*share, of_layer);
+            rest = others;
+        }
     }
 
     /// Where the stream of dropout masks stands (after it was moved to `dropout`, if given), and the parts of the
@@ -148,15 +278,16 @@ impl Stepper {
         (self.dropout.position(), self.state.parts())
     }
 
-    /// The position of what is kept for batches like this one.
-    fn session(&mut self, model: &Model, like: Batch<'_>) -> Result<usize, Error> {
-        let (batch, weighted) = (like.samples(model), !like.weight.is_empty());
-        if let Some(position) = self.sessions.iter().position(|s| (s.batch, s.weighted) == (batch, weighted)) {
+    /// The position of what is kept for batches, or pieces of them, like this one.
+    fn session(&mut self, model: &Model, like: Batch<'_>, part: Part) -> Result<usize, Error> {
+        let wanted = (like.samples(model), !like.weight.is_empty(), part);
+        if let Some(position) = self.sessions.iter().position(|s| (s.batch, s.weighted, s.part) == wanted) {
             return Ok(position);
         }
+        let (batch, weighted, _) = wanted;
         let mask: usize = self.dropped.iter().map(|(count, _)| batch * count).sum();
-        let session = Session::new(plan(model, batch, weighted)?)?;
-        self.sessions.push(Prepared { batch, weighted, session, mask: vec![0.0; mask] });
+        let session = Session::new(plan(model, batch, weighted, part)?)?;
+        self.sessions.push(Prepared { batch, weighted, part, session, mask: vec![0.0; mask] });
         Ok(self.sessions.len() - 1)
     }
 
@@ -170,7 +301,10 @@ impl Stepper {
             outputs.into_iter().chain(updates.into_iter().map(|(_, gradient)| gradient)).collect();
         let mut session = Session::<f32>::new(Plan::transparent(&graph, &outputs)?)?;
         let like = |s: &&Prepared| (s.batch, s.weighted) == (size, weighted);
-        let (inputs, given) = batch.inputs(self.sessions.iter().find(like).map_or(&[], |s| &s.mask));
+        // A batch that went through in pieces has no mask of its own: then nothing is dropped.
+        let count: usize = self.dropped.iter().map(|(count, _)| size * count).sum();
+        let mask = self.sessions.iter().find(like).map_or_else(|| vec![1.0; count], |s| s.mask.clone());
+        let (inputs, given) = batch.inputs(&mask);
         session.run(&model.parameters, &inputs[..given])?;
         Ok(session.first_non_finite().map(|node| graph.nodes().label(node)))
     }
@@ -181,14 +315,17 @@ impl Stepper {
 /// # Errors
 /// A batch too large to be planned.
 pub fn training_plan(model: &Model, batch: usize) -> Result<Plan, Error> {
-    plan(model, batch, false)
+    plan(model, batch, false, Part::Whole)
 }
 
-fn plan(model: &Model, batch: usize, weighted: bool) -> Result<Plan, Error> {
+fn plan(model: &Model, batch: usize, weighted: bool, part: Part) -> Result<Plan, Error> {
     let graph = Graph::new();
     let (mut outputs, updates) = training_outputs(model, &graph, batch, weighted)?;
-    if model.recipe.clip.is_some() {
+    if model.recipe.clip.is_some() || part != Part::Whole {
         outputs.extend(updates.iter().map(|&(_, gradient)| gradient));
+    }
+    if part == Part::Piece {
+        return Ok(Plan::new(&graph, &outputs)?);
     }
     let plain = model.recipe.optimizer == Optimizer::Sgd && model.recipe.l1 == 0.0;
     Ok(Plan::training(&graph, &outputs, &updates, plain)?)
@@ -205,16 +342,28 @@ fn training_outputs<'g>(
 ) -> Result<(Vec<Expr<'g>>, Gradients<'g>), Error> {
     let built = model.graph(graph, batch, weighted, true);
     let learned = |l: &LayerNodes<'g>| [Some(l.weight), Some(l.bias), l.gain].into_iter().flatten();
-    let parameters: Vec<Expr<'g>> = built.layers.iter().flat_map(learned).collect();
+    let parameters: Vec<Expr<'g>> = built.layers.iter().skip(model.recipe.frozen).flat_map(learned).collect();
     let gradients = graph.gradients(built.cost, &parameters)?;
     let moments = built.layers.iter().filter_map(|l| l.moments).flat_map(|m| [m.mean, m.variance]);
     let outputs = [built.cost, built.output].into_iter().chain(moments).collect();
     Ok((outputs, parameters.into_iter().zip(gradients).collect()))
 }
 
-/// Whether a piece of the block of parameters is learned, and not kept as running moments are.
-fn is_learned(segment: &Segment) -> bool {
-    !segment.name.starts_with(['m', 'v'])
+/// Moves the running moments towards those of a batch of so many samples.
+fn follow(running: &[Running], parameters: &mut [f32], session: &Session<f32>, samples: usize) {
+    for (running, at) in running.iter().zip((OUTPUT + 1..).step_by(2)) {
+        running.update(parameters, session.output(at), session.output(at + 1), samples);
+    }
+}
+
+/// Whether a piece of the block of parameters is learned where the first layers are `frozen`; running moments are not.
+fn is_learned(segment: &Segment, frozen: usize) -> bool {
+    !segment.name.starts_with(['m', 'v']) && layer_of(segment) > frozen
+}
+
+/// The number of the layer of a piece, from 1: `w12` is of layer 12.
+fn layer_of(segment: &Segment) -> usize {
+    segment.name[1..].parse().expect("a piece is named by a letter and its layer")
 }
 
 /// Scales the gradient down to the norm `longest` if it is longer; whether its norm is finite.

@@ -2,7 +2,7 @@
 
 use chainrule::data::{Dataset, Matrix, Target, Values};
 use chainrule::engine::{Convolution, Graph, Plan, Session};
-use chainrule::{Activation, Mlp, Tally, Trainer, with_threads};
+use chainrule::{Activation, Mlp, Model, Setup, Tally, Trainer, with_threads};
 use chainrule_kernels::team::for_each;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -36,8 +36,8 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How many allocations fifty steps make after two to warm up.
-fn allocations(optimizer: &str, dropout: f64, batch: usize, hidden: usize, clip: Option<f64>, weighted: bool) -> usize {
+/// Rows of a hundred numbers and three classes, which count alike or not.
+fn data(weighted: bool) -> Dataset {
     let rows = 256;
     let features = Matrix::new(rows, 100, Values::Floats((0..rows * 100).map(|i| (i as f32).sin()).collect()));
     let target = Target::Classes {
@@ -45,7 +45,11 @@ fn allocations(optimizer: &str, dropout: f64, batch: usize, hidden: usize, clip:
         names: ["a", "b", "c"].map(str::to_owned).to_vec(),
     };
     let weights = weighted.then(|| (0..rows).map(|r| 0.5 + (r % 2) as f32).collect());
-    let data = Dataset { weights, ..Dataset::new(features, target, "test data") };
+    Dataset { weights, ..Dataset::new(features, target, "test data") }
+}
+
+/// How many allocations fifty steps of a dense network make.
+fn dense(optimizer: &str, dropout: f64, batch: usize, hidden: usize, clip: Option<f64>, weighted: bool) -> usize {
     let mut net = Mlp::builder()
         .input(100)
         .hidden(hidden, Activation::Relu)
@@ -56,12 +60,27 @@ fn allocations(optimizer: &str, dropout: f64, batch: usize, hidden: usize, clip:
         .build()
         .unwrap();
     net.model.task = chainrule::Task::Classes(["a", "b", "c"].map(str::to_owned).to_vec());
-    let mut trainer = Trainer::new(&mut net.model).unwrap();
+    allocations(&mut net.model, &data(weighted), batch)
+}
+
+/// How many allocations fifty steps in pieces of a network with every kind of layer make.
+fn pieces() -> usize {
+    let text = "1x10x10, conv 3x3 4 pad 1, batchnorm, relu, residual(conv 3x3 4 pad 1, groupnorm 2), relu, maxpool 2, dropout \
+                0.1, dense 16, layernorm, tanh, dense 3";
+    let data = data(true);
+    let setup = Setup { architecture: Some(text.parse().unwrap()), micro_batch: Some(24), ..Setup::default() };
+    allocations(&mut setup.build(&data).unwrap(), &data, 64)
+}
+
+/// How many allocations fifty steps make after two to warm up.
+fn allocations(model: &mut Model, data: &Dataset, batch: usize) -> usize {
+    let mut trainer = Trainer::new(model).unwrap();
+    let rows = data.len();
     let order: Vec<u32> = (0..rows as u32).collect();
     let mut tally = Tally::default();
     let mut step = |number: usize| {
         let start = number * 7 % (rows - batch + 1);
-        assert!(trainer.step(&data, &order[start..start + batch], 1e-3, &mut tally).unwrap());
+        assert!(trainer.step(data, &order[start..start + batch], 1e-3, &mut tally).unwrap());
     };
     let at_first = ALLOCATIONS.load(Ordering::SeqCst);
     (0..2).for_each(&mut step);
@@ -106,12 +125,13 @@ fn a_step_allocates_nothing() {
         mark_threads();
         for optimizer in chainrule::Optimizer::NAMES {
             for (dropout, batch, clip) in [(0.0, 10, None), (0.3, 64, Some(1.0))] {
-                let count = allocations(optimizer, dropout, batch, 64, clip, clip.is_some());
+                let count = dense(optimizer, dropout, batch, 64, clip, clip.is_some());
                 assert_eq!(count, 0, "{optimizer}, dropout {dropout}, batch {batch}");
             }
         }
         // Large enough for the products to be shared between threads.
-        assert_eq!(allocations("adam", 0.0, 256, 512, None, false), 0);
+        assert_eq!(dense("adam", 0.0, 256, 512, None, false), 0);
+        assert_eq!(pieces(), 0);
         assert_eq!(convolution(), 0);
     });
 }

@@ -78,7 +78,7 @@ fn gradients_in_training_are_those_of_differences() {
         let network = network(text);
         let graph = Graph::new();
         let x = graph.input("x", &[3, network.inputs]);
-        let layers = network.apply(&graph, x, Mode::Training { dropout: 0.0, mask: None });
+        let layers = network.apply(&graph, x, Mode::Training { dropout: 0.0, mask: None, frozen: 0 });
         let of = layers.last().unwrap().out.square().sum_all();
         let wrt: Vec<_> = layers.iter().flat_map(|l| [Some(l.weight), Some(l.bias), l.gain]).flatten().collect();
         let block = network.initialize(chainrule::Init::GlorotNormal, 3);
@@ -105,7 +105,7 @@ fn running_moments_come_near_those_of_the_data() {
     model.scaling.apply(64, &mut x);
     let graph = Graph::new();
     let input = graph.input("x", &[320, 64]);
-    let layers = before.network.apply(&graph, input, Mode::Training { dropout: 0.0, mask: None });
+    let layers = before.network.apply(&graph, input, Mode::Training { dropout: 0.0, mask: None, frozen: 0 });
     let moments = layers[0].moments.unwrap();
     let plan = chainrule::engine::Plan::new(&graph, &[moments.mean, moments.variance]).unwrap();
     let mut session = Session::<f32>::new(plan).unwrap();

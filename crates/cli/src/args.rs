@@ -138,6 +138,7 @@ const TRAIN_EXAMPLES: &str = "Examples:
   chainrule train clicks.parquet --target clicked --memory 1GB
   chainrule train houses.csv --target price --run runs/1 && tensorboard --logdir runs
   chainrule train data/mnist --checkpoint run1 --every 30s --resume
+  chainrule train mine.csv --target price --from model.safetensors --freeze 1
 
 What is not given is chosen to fit the data, and shown.";
 
@@ -186,6 +187,16 @@ pub(crate) struct TrainArgs {
     /// TOML file with them
     #[arg(long, value_name = "NETWORK", conflicts_with = "hidden", value_parser = network)]
     pub(crate) model: Option<Architecture>,
+    /// A model file to go on from: its layers, its encoding of columns and its scaling are kept; for another target, its
+    /// last layer is drawn anew
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["model", "hidden", "activation", "output_activation", "scaling", "tune", "memory", "folds"])]
+    pub(crate) from: Option<PathBuf>,
+    /// How many of the first layers keep their weights
+    #[arg(long, value_name = "LAYERS", default_value_t = 0, hide_default_value = true)]
+    pub(crate) freeze: usize,
+    /// What the learning rate is multiplied by in each layer, as in 0.1,0.1,1
+    #[arg(long, value_name = "FACTORS", value_delimiter = ',', value_parser = number)]
+    pub(crate) layer_rates: Vec<f64>,
     /// Sizes of the hidden layers, as in 128,64, or none
     #[arg(long, value_name = "SIZES", value_parser = hidden_sizes)]
     pub(crate) hidden: Option<Hidden>,
@@ -204,6 +215,9 @@ pub(crate) struct TrainArgs {
     /// The learning rate
     #[arg(long, value_name = "RATE", value_parser = number)]
     pub(crate) lr: Option<f64>,
+    /// Try ever larger learning rates, show what each does to the loss, name a good one, and stop
+    #[arg(long, conflicts_with_all = ["lr", "folds", "tune", "memory", "checkpoint", "run"])]
+    pub(crate) find_lr: bool,
     /// constant, step:EVERY:FACTOR, exponential:FACTOR, cosine, warm-up:SHARE, one-cycle, plateau:FACTOR:PATIENCE
     #[arg(long, value_name = "NAME")]
     pub(crate) schedule: Option<Schedule>,
@@ -219,6 +233,10 @@ pub(crate) struct TrainArgs {
     /// Samples a step
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) batch_size: Option<usize>,
+    /// The most samples that are run through the network at once; the gradients of a larger batch are added up, to take
+    /// less memory
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) micro_batch: Option<usize>,
     /// L2 penalty ½λΣw² on the weights (for a book's λ/n, divide by n) [default: for tables 3/rows, or of four around it the best in folds if rows are few; else none]
     #[arg(long, value_name = "LAMBDA", value_parser = number)]
     pub(crate) l2: Option<f64>,

@@ -10,6 +10,7 @@ mod input;
 mod lines;
 mod output;
 mod predict;
+mod rate;
 mod record;
 mod samples;
 mod summary;

@@ -4,11 +4,11 @@ use crate::Usage;
 use crate::args::TrainArgs;
 use crate::output::{count, percent};
 use anyhow::{Result, bail};
-use chainrule::TargetScale;
 use chainrule::data::{
     Dataset, Encoder, IdxFolder, ReadOptions, SampleOptions, Samples, SplitBy, Stored, StoredSamples, Target,
     Task as TableTask, read_idx_folder,
 };
+use chainrule::{Model, TargetScale};
 use std::path::Path;
 
 /// What there is to train and test on.
@@ -30,9 +30,9 @@ pub(crate) struct Kept {
 }
 
 /// Reads what is to be trained and tested on.
-pub(crate) fn read(args: &TrainArgs) -> Result<Input> {
+pub(crate) fn read(args: &TrainArgs, start: Option<&Model>) -> Result<Input> {
     if !args.data.is_dir() {
-        return read_table(args);
+        return read_table(args, start);
     }
     let given = [
         ("--target", !args.target.is_empty()),
@@ -58,8 +58,23 @@ pub(crate) fn read(args: &TrainArgs) -> Result<Input> {
     Ok(Input { train, stored: None, test, encoder: None, notes: Vec::new() })
 }
 
-fn read_table(args: &TrainArgs) -> Result<Input> {
-    let options = table_options(args)?;
+fn read_table(args: &TrainArgs, start: Option<&Model>) -> Result<Input> {
+    let mut options = table_options(args)?;
+    if let Some(start) = start {
+        if start.features.is_empty() {
+            let data = args.data.display();
+            bail!(Usage(format!("--from: the model takes images, but {data} is a table")));
+        }
+        let encoder = start.encoder.clone().unwrap_or_else(|| Encoder::plain(&start.features));
+        if let Some((name, _)) = encoder.columns().find(|(name, _)| options.targets.iter().any(|target| target == name))
+        {
+            bail!(Usage(format!("--from: the model takes the column {name}, so it cannot be what is predicted")));
+        }
+        options.encoder = Some(encoder);
+        if start.targets == options.targets {
+            options.classes = start.classes().to_vec();
+        }
+    }
     let (Samples { kinds, encoder, train, test, without_target }, stored) = match args.memory {
         None => (options.read(&[&args.data])?, None),
         Some(memory) => {

@@ -33,11 +33,12 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     let begin = Instant::now();
     keep_inputs(&args.out, &[&args.data])?;
     chainrule::check_writable(&args.out)?;
-    let input = read(args)?;
+    let start = args.from.as_deref().map(Model::load).transpose()?;
+    let input = read(args, start.as_ref())?;
     let rows = input.stored.as_ref().map(|stored| stored.train.rows() + stored.validation.len());
     let Input { train, stored, test, encoder, notes } = input;
     let interrupted = listen_for_interrupt()?;
-    let setup = with_target_scales(args, Setup { encoder, ..setup(args) }, &train)?;
+    let setup = with_target_scales(args, Setup { encoder, start, ..setup(args) }, &train)?;
     let setup = match args.tune {
         Some(budget) => crate::tune::run(args, budget, &setup, &train, &interrupted)?,
         None => with_l2(args, setup, &train)?,
@@ -48,6 +49,9 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     }
     if args.show_plan {
         return show_plan(&model);
+    }
+    if args.find_lr {
+        return crate::rate::run(args, &model, &train);
     }
     let (samples, held_out) = match &stored {
         Some(stored) => (stored.train.rows(), (0..stored.validation.len() as u32).collect()),
@@ -127,6 +131,10 @@ pub(crate) fn setup(args: &TrainArgs) -> Setup {
         l1: args.l1,
         dropout: args.dropout,
         clip: args.clip,
+        start: None,
+        frozen: args.freeze,
+        layer_rates: args.layer_rates.clone(),
+        micro_batch: args.micro_batch,
         seed: args.seed,
         rows: None,
     }

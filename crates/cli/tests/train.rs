@@ -489,3 +489,31 @@ fn the_plan_of_a_step_can_be_seen() {
         .success()
         .stdout(contains("matmul").and(contains("add → relu")).and(contains("steps, ")));
 }
+
+#[test]
+fn a_training_goes_on_from_a_model() {
+    let folder = TempDir::new().unwrap();
+    people(folder.path());
+    let train = ["train", "people.csv", "--target", "stayed"];
+    let run = |more: &[&str]| chainrule(&folder).args(train).args(more).assert();
+    run(&["--epochs", "3", "--out", "start.safetensors"]).success();
+    let on = ["--from", "start.safetensors", "--freeze", "1", "--layer-rates", "1,0.5", "--micro-batch", "4"];
+    run(&[&on[..], &["--epochs", "2"]].concat()).success().stdout(contains("adam 0.0003"));
+    chainrule(&folder).args(["evaluate", "model.safetensors", "people.csv"]).assert().success();
+    // For another target of the same columns.
+    let other = ["train", "people.csv", "--target", "age", "--from", "model.safetensors", "--epochs", "1"];
+    chainrule(&folder).args(other).assert().code(2).stderr(contains("takes the column age"));
+    for (options, says) in [
+        (&["--from", "start.safetensors", "--hidden", "3"][..], "cannot be used with"),
+        (&["--from", "start.safetensors", "--freeze", "2"], "2 of 2 layers are frozen"),
+        (&["--from", "none.safetensors"], "none.safetensors"),
+        (&["--find-lr", "--lr", "1"], "cannot be used with"),
+        (&["--micro-batch", "0"], "whole number from 1"),
+    ] {
+        run(options).failure().stderr(contains(says));
+    }
+    run(&["--find-lr"]).success().stdout(contains("learning rate").and(contains("try --lr")));
+    let found = run(&["--find-lr", "--json"]).success().get_output().stdout.clone();
+    let found: Value = serde_json::from_slice(&found).unwrap();
+    assert!(found["suggestion"].as_f64().unwrap() > 1e-6 && found["tried"].as_array().unwrap().len() > 20);
+}

@@ -24,6 +24,10 @@ pub struct SampleOptions {
     pub read: ReadOptions,
     /// How many features a category may have.
     pub levels: LevelOptions,
+    /// How columns become features, if that is known from a model; the others are left out then.
+    pub encoder: Option<Encoder>,
+    /// Classes that there are beside those in the table, if it has classes.
+    pub classes: Vec<String>,
     /// Whether every value of the target must be above 0, since its logarithm is to be learned.
     pub positive: bool,
     /// The share of rows to test on.
@@ -108,6 +112,8 @@ impl SampleOptions {
             split: SplitBy::Rows,
             read: ReadOptions::default(),
             levels: LevelOptions::default(),
+            encoder: None,
+            classes: Vec::new(),
             positive: false,
             test: 0.2,
             validation: None,
@@ -133,9 +139,7 @@ impl SampleOptions {
     /// If a file cannot be read, if a column that is named is not there, or if the target is the same in every row, or a
     /// class for each.
     pub fn table<P: AsRef<Path>>(&self, paths: &[P]) -> Result<TargetTable, DataError> {
-        let mut read = self.read.clone();
-        target::ask(&mut read, &self.targets, self.task);
-        read.numeric.extend(self.weight.clone());
+        let read = self.read_options();
         let whole = read_frame(paths, &read).map_err(|error| mixed_target(error, &self.targets))?;
         let (frame, without_target) = whole.with_values_in(&self.targets)?;
         let file = || frame.place(0).file;
@@ -153,11 +157,29 @@ impl SampleOptions {
             let (column, rows) = (self.targets.join(", "), labels.len());
             return Err(TableError::NoClassTwice { file: file(), column, rows }.into());
         }
+        let more: Vec<&str> = self.classes.iter().map(String::as_str).collect();
+        let target = target.with_classes(&more);
         target.check_differs(file, &self.targets)?;
         let source = paths.first().map(|path| path.as_ref().display().to_string()).unwrap_or_default();
         let weights = self.weight.as_ref().map(|name| weights::column(&frame, name)).transpose()?;
         let split = self.split.of(&frame)?;
         Ok(TargetTable { options: self.clone(), read, frame, target, weights, split, without_target, source })
+    }
+
+    /// How the files are read: every column, or those that a known encoder takes, with those of the options.
+    fn read_options(&self) -> ReadOptions {
+        let mut read = match &self.encoder {
+            Some(encoder) => {
+                let mut read = ReadOptions { form: self.read.form.clone(), ..encoder.read_options() };
+                let others = self.targets.iter().chain(&self.weight).chain(self.split.column());
+                read.also.extend(others.cloned());
+                read
+            }
+            None => self.read.clone(),
+        };
+        target::ask(&mut read, &self.targets, self.task);
+        read.numeric.extend(self.weight.clone());
+        read
     }
 
     /// The columns that have another part than to be learned from.
@@ -225,7 +247,10 @@ impl TargetTable {
         let learned: Vec<u32> = learned.into_iter().map(|position| kept[position as usize]).collect();
         check_rows(frame, learned.len())?;
         let kinds = Kinds::infer(frame, &learned, &options.roles(), &self.read)?;
-        let encoder = Encoder::fit(frame, &learned, &kinds, &options.levels)?;
+        let encoder = match &options.encoder {
+            Some(encoder) => encoder.clone(),
+            None => Encoder::fit(frame, &learned, &kinds, &options.levels)?,
+        };
         let dataset = |rows: &[u32]| encoder.dataset(frame, rows, Some(target.select(rows)), &self.source);
         let weights = self.weights(kept, &of_kept)?;
         let train = Dataset { weights, split, ..dataset(kept)? };

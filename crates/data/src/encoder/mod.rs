@@ -100,6 +100,13 @@ impl Encoder {
         Ok(Encoder { columns, ids: ids.map(|column| column.name.clone()).collect() })
     }
 
+    /// Numbers as they are, for a model that was not trained on a table by [`Encoder::fit`]; a missing one counts as 0.
+    pub fn plain(names: &[String]) -> Self {
+        let code = Code::Number { scale: Scale::Plain, usual: 0.0, was_missing: false };
+        let columns = names.iter().map(|name| Coded { name: name.clone(), code: code.clone() });
+        Encoder { columns: columns.collect(), ids: Vec::new() }
+    }
+
     /// The columns of texts that name the rows, as [`Kind::Id`] says: nothing is learned from them.
     pub fn ids(&self) -> &[String] {
         &self.ids
