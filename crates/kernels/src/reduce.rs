@@ -3,8 +3,13 @@
 //! Any run of neighbouring axes can be seen this way: `outer` is the product of the axes before it, `len` of the axes
 //! reduced, `inner` of the axes after it.
 
+use crate::team::for_each_chunk;
 use crate::{Real, simd};
 use std::array::from_fn;
+
+/// The least elements that a thread is given, some microseconds of work, and the most pieces.
+const LEAST_PIECE: usize = 1 << 15;
+const MOST_PIECES: usize = 16;
 
 /// How many partial results a row is folded in. The tree is fixed, so the result does not depend on the processor.
 const LANES: usize = 16;
@@ -20,20 +25,26 @@ pub fn max<T: Real>(x: &[T], len: usize, inner: usize, out: &mut [T]) {
 }
 
 #[inline(always)]
-fn fold<T: Real>(x: &[T], len: usize, inner: usize, out: &mut [T], start: T, f: impl Fn(T, T) -> T) {
+fn fold<T: Real>(x: &[T], len: usize, inner: usize, out: &mut [T], start: T, f: impl Fn(T, T) -> T + Sync) {
     assert_eq!(x.len(), out.len() * len);
-    simd(
-        #[inline(always)]
-        || {
-            if inner == 1 {
-                for (at, o) in out.iter_mut().enumerate() {
-                    *o = fold_row(&x[at * len..][..len], start, |v| v, &f);
+    // Every result has one order of its own, so results may be shared out in any way.
+    let rows = (out.len() / inner.max(1)).div_ceil(MOST_PIECES).max(LEAST_PIECE.div_ceil((len * inner).max(1)));
+    let size = rows * inner.max(1);
+    for_each_chunk(out, size, usize::MAX, &|_, number, out| {
+        let x = &x[number * size * len..][..out.len() * len];
+        simd(
+            #[inline(always)]
+            || {
+                if inner == 1 {
+                    for (at, o) in out.iter_mut().enumerate() {
+                        *o = fold_row(&x[at * len..][..len], start, |v| v, &f);
+                    }
+                } else {
+                    fold_rows(x, len, inner, out, start, &f);
                 }
-            } else {
-                fold_rows(x, len, inner, out, start, &f);
-            }
-        },
-    );
+            },
+        );
+    });
 }
 
 /// One row of neighbours, each put through `each`, in sixteen interleaved partial results that meet pairwise at the

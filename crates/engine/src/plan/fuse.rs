@@ -10,9 +10,14 @@ use crate::graph::{NodeId, Nodes};
 use crate::ops::{Binary, Layout, Op, Unary};
 use crate::shape::Shape;
 use chainrule_kernels::Real;
+use chainrule_kernels::team::for_each_pair;
 
 /// Elements in a block: a handful of registers of this size fill half of a first-level cache.
 const BLOCK: usize = 1024;
+/// The least elements of a piece that a thread is given: some microseconds of work.
+const LEAST_PIECE: usize = 1 << 15;
+/// The most pieces, each of which has scratch of its own.
+const MOST_PIECES: usize = 16;
 /// The longest chain put into one program.
 const LONGEST: u8 = 24;
 
@@ -41,6 +46,9 @@ enum Act {
     Unary(Unary, Source),
     Binary(Binary, Source, Source),
 }
+
+/// The values that a step reads, by their position.
+type Operand<'f, 'a, T> = dyn Fn(usize) -> &'a [T] + Sync + 'f;
 
 /// A fused chain. The last instruction writes the result, the others registers.
 #[derive(Clone, PartialEq, Debug)]
@@ -206,9 +214,19 @@ impl Program {
         self.acts.len()
     }
 
-    /// How many numbers of scratch a run needs: the registers, and room for each operand that is spread out.
-    pub(super) fn scratch(&self) -> usize {
+    /// How many numbers of scratch a run with this result needs.
+    pub(super) fn scratch(&self, shape: Shape) -> usize {
+        shape.len().div_ceil(self.piece(shape).max(1)).max(1) * self.lane()
+    }
+
+    /// What a piece needs: the registers, and room for each operand that is spread out.
+    fn lane(&self) -> usize {
         (self.registers + self.patterns.len()) * self.block_len()
+    }
+
+    /// Elements of a piece for one thread: whole blocks. The result does not depend on it.
+    fn piece(&self, shape: Shape) -> usize {
+        shape.len().div_ceil(MOST_PIECES).max(LEAST_PIECE).next_multiple_of(self.block_len())
     }
 
     /// Elements in a full block: whole rows if they fit, else part of one.
@@ -222,34 +240,53 @@ impl Program {
     /// Computes the whole result.
     pub(crate) fn run<'a, T: Real>(
         &self,
-        operand: &dyn Fn(usize) -> &'a [T],
+        operand: &Operand<'_, 'a, T>,
         shape: Shape,
         out: &mut [T],
         scratch: &mut [T],
     ) {
         debug_assert_eq!(out.len(), shape.len());
+        let piece = self.piece(shape);
+        if out.len() <= piece {
+            return self.run_piece(operand, 0, out, &mut scratch[..self.lane()]);
+        }
+        for_each_pair(out, piece, scratch, self.lane(), |number, out, lane| {
+            self.run_piece(operand, number * piece, out, lane);
+        });
+    }
+
+    /// Computes the elements from `first` on, as many as there is room for in `out`.
+    fn run_piece<'a, T: Real>(&self, operand: &Operand<'_, 'a, T>, first: usize, out: &mut [T], lane: &mut [T]) {
         let block = self.block_len();
-        let (spread, registers) = scratch.split_at_mut(self.patterns.len() * block);
-        let mut start = 0;
-        while start < out.len() {
-            // A row longer than a block is taken in pieces that end with it.
-            let left_in_row = self.cols - start % self.cols;
-            let len = if self.cols > BLOCK { block.min(left_in_row) } else { block.min(out.len() - start) };
-            self.spread(operand, start, len, spread);
-            self.block(operand, start, spread, registers, &mut out[start..start + len]);
-            start += len;
+        let (spread, registers) = lane.split_at_mut(self.patterns.len() * block);
+        let mut done = 0;
+        while done < out.len() {
+            // A row longer than a block is taken in parts that end with it.
+            let left = out.len() - done;
+            let left_in_row = self.cols - (first + done) % self.cols;
+            let len = if self.cols > BLOCK { block.min(left_in_row).min(left) } else { block.min(left) };
+            self.spread(operand, first + done, len, spread, done == 0);
+            self.block(operand, first + done, spread, registers, &mut out[done..done + len]);
+            done += len;
         }
     }
 
     /// Writes out the operands that repeat, for the block of `len` elements from `start`.
-    fn spread<'a, T: Real>(&self, operand: &dyn Fn(usize) -> &'a [T], start: usize, len: usize, spread: &mut [T]) {
+    fn spread<'a, T: Real>(
+        &self,
+        operand: &Operand<'_, 'a, T>,
+        start: usize,
+        len: usize,
+        spread: &mut [T],
+        is_first: bool,
+    ) {
         let (block, cols) = (self.block_len(), self.cols);
         for (i, (pattern, room)) in self.patterns.iter().zip(spread.chunks_exact_mut(block)).enumerate() {
             let room = &mut room[..len];
             match pattern {
                 Pattern::Full | Pattern::Scalar => {}
                 // Whole rows look the same in every block.
-                Pattern::Row if cols <= BLOCK && start > 0 => {}
+                Pattern::Row if cols <= BLOCK && !is_first => {}
                 Pattern::Row => {
                     let column = start % cols;
                     let mut filled = cols.min(len);
@@ -272,7 +309,7 @@ impl Program {
 
     fn block<'a, T: Real>(
         &self,
-        operand: &dyn Fn(usize) -> &'a [T],
+        operand: &Operand<'_, 'a, T>,
         start: usize,
         spread: &[T],
         registers: &mut [T],

@@ -26,10 +26,10 @@ impl Draft {
     }
 
     /// Scratch in `f32` and `f64` numbers.
-    pub(super) fn scratch(&self, shapes: &[Shape]) -> [usize; 2] {
+    pub(super) fn scratch(&self, shapes: &[Shape], shape: Shape) -> [usize; 2] {
         match &self.work {
             Work::Op(op) => [op.scratch::<f32>(shapes), op.scratch::<f64>(shapes)],
-            Work::Fused(program) => [program.scratch(); 2],
+            Work::Fused(program) => [program.scratch(shape); 2],
             Work::Descend { product, .. } => [product.scratch::<f32>(shapes), product.scratch::<f64>(shapes)],
             Work::Tape(_) | Work::Copy | Work::Update(_) => [0, 0],
         }

@@ -191,7 +191,7 @@ impl Plan {
         for draft in drafts {
             shapes.clear();
             shapes.extend(draft.reads.iter().map(|&r| nodes.shape(r)));
-            for (most, needed) in scratch.iter_mut().zip(draft.scratch(&shapes)) {
+            for (most, needed) in scratch.iter_mut().zip(draft.scratch(&shapes, nodes.shape(draft.writes))) {
                 *most = needed.max(*most);
             }
             let node = nodes.node(draft.writes);
