@@ -249,6 +249,15 @@ impl<'g> Expr<'g> {
         self.apply(Op::Layout(Layout::Slice { axis: axis.min(255) as u8, start: limit(start), end: limit(end) }))
     }
 
+    /// Zeros before and after along `axis`.
+    #[track_caller]
+    #[must_use]
+    pub fn pad(self, axis: usize, before: usize, after: usize) -> Self {
+        let limit = |n: usize| n.min(u32::MAX as usize) as u32;
+        let pad = Layout::Pad { axis: axis.min(255) as u8, before: limit(before), after: limit(after) };
+        self.apply(Op::Layout(pad))
+    }
+
     /// `parts` one after the other along `axis`.
     ///
     /// # Panics
@@ -371,6 +380,13 @@ impl<'g> Expr<'g> {
     #[must_use]
     pub fn take(self, indices: Self) -> Self {
         self.apply2(Op::Index(Index::Take), indices)
+    }
+
+    /// Rows added into as many zeros as `rows` says: `[i…, …]` at indices `[i…]` is `[rows, …]`.
+    #[track_caller]
+    #[must_use]
+    pub fn scatter_add(self, indices: Self, rows: usize) -> Self {
+        self.apply2(Op::Index(Index::ScatterAdd { rows: rows.min(u32::MAX as usize) as u32 }), indices)
     }
 
     /// One element of each last axis: `[…, size]` at indices `[…]` is `[…]`.
@@ -496,10 +512,10 @@ impl Arith for Expr<'_> {
         Self { graph: self.graph, id: self.graph.edit(|nodes| nodes.literal(value, shape, at)) }
     }
     unary_methods! {
-        exp Exp; log Log; sqrt Sqrt; abs Abs; sin Sin; cos Cos; tan Tan; tanh Tanh; sigmoid Sigmoid;
-        softplus Softplus; relu Relu; erf Erf; sign Sign; step Step;
+        exp Exp; log Log; sqrt Sqrt; abs Abs; sin Sin; cos Cos; tan Tan; atan Atan; tanh Tanh; sigmoid Sigmoid;
+        softplus Softplus; relu Relu; erf Erf; floor Floor; sign Sign; step Step;
     }
-    binary_methods! { pow Pow; min Min; max Max; eq Eq; }
+    binary_methods! { pow Pow; min Min; max Max; mask Mask; eq Eq; }
 }
 
 impl Neg for Expr<'_> {
