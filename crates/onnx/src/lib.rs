@@ -3,6 +3,7 @@
 mod call;
 mod control;
 mod error;
+mod export;
 mod import;
 mod kind;
 mod load;
@@ -17,6 +18,7 @@ mod tensor;
 mod value;
 
 pub use error::OnnxError;
+pub use export::{OPSET, export, save};
 pub use import::{Given, Imported, Input, Output, Running};
 pub use kind::Kind;
 pub use load::OnnxModel;

@@ -2,10 +2,13 @@
 
 use crate::error::OnnxError;
 use crate::import::{Given, Output};
+use crate::kind::Kind;
 use crate::load::OnnxModel;
 use crate::tensor::Tensor;
+use chainrule::engine::Graph;
+use chainrule::kernels::Real;
 use serde::Deserialize;
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 
 #[derive(Deserialize)]
 struct Head {
@@ -66,7 +69,7 @@ impl Case {
         Ok(Some(Self { name: head.name, op: head.op, tolerances, model, inputs, outputs }))
     }
 
-    /// Imports the model, runs it in `f64`, and compares.
+    /// Imports the model, runs it in `f32` (in `f64` if its inputs are), and compares.
     pub fn run(&self) -> Verdict {
         match self.results() {
             Ok(results) => self.compare(&results).map_or_else(Verdict::Failed, |()| Verdict::Passed),
@@ -80,7 +83,8 @@ impl Case {
         }
     }
 
-    /// Fractions are inputs of the graph and whole numbers are known, unless more must be known.
+    /// Fractions are inputs of the graph and whole numbers are known, unless more must be known. Fractions of 16 bits are
+    /// known as well: no session computes in them, but each known result is rounded to them.
     fn results(&self) -> Result<Vec<Tensor>, OnnxError> {
         let model = OnnxModel::from_bytes(&self.model)?;
         let names: Vec<&str> =
@@ -93,12 +97,18 @@ impl Case {
             tensors.push((name.to_owned(), Tensor::from_bytes(bytes)?));
         }
         let known = |all: bool| {
-            let known = tensors.iter().filter(|(_, tensor)| all || !tensor.kind().is_float());
+            let runs = |tensor: &Tensor| matches!(tensor.kind(), Kind::Float | Kind::Double);
+            let known = tensors.iter().filter(|(_, tensor)| all || !runs(tensor));
             let sizes = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.sizes().to_vec()));
             Given { known: known.cloned().collect(), sizes: sizes.collect() }
         };
-        match evaluate(&model, &known(false), &tensors) {
-            Err(OnnxError::MustBeKnown { .. }) => evaluate(&model, &known(true), &tensors),
+        let double = tensors.iter().any(|(_, tensor)| tensor.kind() == Kind::Double);
+        let evaluate = |given: &Given| match double {
+            true => evaluate::<f64>(&model, given, &tensors),
+            false => evaluate::<f32>(&model, given, &tensors),
+        };
+        match evaluate(&known(false)) {
+            Err(OnnxError::MustBeKnown { .. }) => evaluate(&known(true)),
             other => other,
         }
     }
@@ -122,18 +132,25 @@ impl Case {
 }
 
 /// Imports and runs a model once.
-fn evaluate(model: &OnnxModel, given: &Given, tensors: &[(String, Tensor)]) -> Result<Vec<Tensor>, OnnxError> {
-    let graph = chainrule::engine::Graph::new();
+fn evaluate<T: Real>(
+    model: &OnnxModel,
+    given: &Given,
+    tensors: &[(String, Tensor)],
+) -> Result<Vec<Tensor>, OnnxError> {
+    let graph = Graph::new();
     let imported = model.import(&graph, given)?;
-    let mut session = imported.session::<f64>()?;
-    let input = |name: &str| tensors.iter().find(|(n, _)| n == name).map_or(&[][..], |(_, t)| t.values());
-    let inputs: Vec<&[f64]> = imported.inputs.iter().map(|input_| input(&input_.name)).collect();
+    let mut session = imported.session::<T>()?;
+    let values = |name: &str| tensors.iter().find(|(n, _)| n == name).map_or(&[][..], |(_, t)| t.values());
+    let numbers = |name: &str| values(name).iter().map(|&value| T::from_f64(value)).collect::<Vec<T>>();
+    let inputs: Vec<Vec<T>> = imported.inputs.iter().map(|input| numbers(&input.name)).collect();
+    let inputs: Vec<&[T]> = inputs.iter().map(Vec::as_slice).collect();
     let mut computed = session.run(&inputs)?.into_iter();
     let result = |output: &Output<'_>| match output {
         Output::Known(tensor) => (**tensor).clone(),
         Output::Node(expr, kind) => {
             let sizes: Vec<usize> = expr.shape().sizes().collect();
-            Tensor::new(*kind, &sizes, computed.next().unwrap_or_default())
+            let values = computed.next().unwrap_or_default().into_iter().map(T::to_f64).collect();
+            Tensor::new(*kind, &sizes, values)
         }
     };
     Ok(imported.outputs.iter().map(|(_, output)| output).map(result).collect())

@@ -140,9 +140,11 @@ fn divide<'g>(c: &Call<'_, 'g>) -> Results<'g> {
 
 fn modulo<'g>(c: &Call<'_, 'g>) -> Results<'g> {
     let (a, b) = (c.expr(0)?, c.expr(1)?);
+    let whole = truncate(a / b);
+    // Of an infinite divisor nothing is taken away.
+    let rest = a - (b * whole).mask(whole);
     // With fmod the rest has the sign of what is divided, otherwise that of the divisor.
-    let quotient = a / b;
-    c.same(a - b * if c.is("fmod", false) { truncate(quotient) } else { quotient.floor() })
+    c.same(if c.is("fmod", false) { rest } else { rest + b.mask((-rest * b).step()) })
 }
 
 fn is_infinite<'g>(c: &Call<'_, 'g>) -> Results<'g> {
@@ -177,10 +179,13 @@ fn bitwise_not<'g>(c: &Call<'_, 'g>) -> Results<'g> {
 
 fn bit_shift<'g>(c: &Call<'_, 'g>) -> Results<'g> {
     let left = c.text("direction", "LEFT") == "LEFT";
-    // Beyond the width of every kind there is nothing left.
-    bitwise(c, |a, b| match b.clamp(0, 63) {
-        by if left => a << by,
-        by => a >> by,
+    let bits = c.kind(0)?.range().map_or(0, |(_, _, bits)| bits.into());
+    // A shift by as many bits as there are, or by less than none, leaves only the sign.
+    bitwise(c, |a, b| match (left, (0..bits).contains(&b)) {
+        (true, true) => a << b,
+        (true, false) => 0,
+        (false, true) => a >> b,
+        (false, false) => -i128::from(a < 0),
     })
 }
 

@@ -1,5 +1,6 @@
 //! Pools: the largest, the mean or the norm under a window, or of a whole plane.
 
+use super::shape::padded;
 use super::window::{self, Axis, cells, counts, numbers};
 use super::{Entry, expand, fold, places, position};
 use crate::call::{Call, Results, sizes};
@@ -146,15 +147,17 @@ fn unpool<'g>(c: &Call<'_, 'g>) -> Results<'g> {
         let size = ((spatial[at].max(1) - 1) * strides[at] + kernel[at]) as i64 - pads[at] - pads[at + count];
         inner.push(usize::try_from(size).map_err(|_| Fault::Wrong(format!("pads {pads:?}")))?);
     }
-    let outer = match c.has(2) {
-        true => crate::tensor::sizes(&c.known(2)?.ints()).map_err(Fault::Wrong)?.0,
-        false => inner.clone(),
-    };
     let flat = |x: Expr<'g>| x.reshape(&[x.shape().len()]);
-    let rows = outer.iter().product();
-    // The positions are those of the size that the pool would have taken.
-    if outer.len() != inner.len() {
-        return wrong!("output_shape {outer:?} for {}", x.shape());
+    // The positions are those in the plane that the pool can have taken, which may be smaller than the one wanted.
+    let mut y = flat(x).scatter_add(flat(c.expr(1)?), inner.iter().product()).reshape(&inner);
+    if c.has(2) {
+        let outer = c.known(2)?.ints();
+        if outer.len() != inner.len() {
+            return wrong!("output_shape {outer:?} for {}", x.shape());
+        }
+        for (axis, &size) in outer.iter().enumerate() {
+            y = padded(c, y, axis, [0, size - inner[axis] as i64], "constant", 0.0)?;
+        }
     }
-    c.same(flat(x).scatter_add(flat(c.expr(1)?), rows).reshape(&outer))
+    c.same(y)
 }
