@@ -1,6 +1,7 @@
 //! ONNX in and out: models of other frameworks as graphs of the engine, and our models for other programs.
 
 mod call;
+mod chain;
 mod control;
 mod error;
 mod export;
@@ -17,6 +18,7 @@ mod schema {
 mod tensor;
 mod value;
 
+pub use chain::Names;
 pub use error::OnnxError;
 pub use export::{OPSET, export, save};
 pub use import::{Given, Imported, Input, Output, Running};
