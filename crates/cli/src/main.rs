@@ -2,10 +2,13 @@
 
 mod args;
 mod evaluate;
+mod exchange;
 mod events;
 mod explain;
+mod export;
 mod folds;
 mod grad;
+mod import;
 mod input;
 mod lines;
 mod output;
@@ -59,6 +62,8 @@ fn run(args: Args) -> anyhow::Result<()> {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "chainrule", &mut script);
