@@ -14,8 +14,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 pub(crate) fn run(args: &ImportArgs) -> Result<()> {
     keep_inputs(&args.out, &[&args.file])?;
     chainrule::check_writable(&args.out)?;
-    let names =
-        Names { classes: args.classes.clone(), features: args.features.clone(), target: args.target.clone() };
+    let names = Names { classes: args.classes.clone(), features: args.features.clone(), target: args.target.clone() };
     let is_weights = args.file.extension().is_some_and(|ending| ending == "safetensors");
     let model = match &args.model {
         Some(architecture) => weights(args, architecture, &names)?,
@@ -45,7 +44,9 @@ fn weights(args: &ImportArgs, architecture: &Architecture, names: &Names) -> Res
         Architecture::Layers { input: None, .. } => {
             bail!(Usage("say first what the network takes, as in --model '28x28, conv 5x5 6, …'".to_owned()))
         }
-        Architecture::Sizes(sizes) => Network::new(sizes, chainrule::Activation::Relu, chainrule::Activation::Identity)?,
+        Architecture::Sizes(sizes) => {
+            Network::new(sizes, chainrule::Activation::Relu, chainrule::Activation::Identity)?
+        }
     };
     let path = args.file.display();
     let bytes = std::fs::read(&args.file).with_context(|| path.to_string())?;
@@ -66,7 +67,9 @@ fn weights(args: &ImportArgs, architecture: &Architecture, names: &Names) -> Res
     let (loss, task) = match (outputs, names.classes.as_slice()) {
         (1, []) => (Loss::Mse, Task::Value { shift: 0.0, deviation: 1.0, scale: TargetScale::Plain }),
         (1, given) => (Loss::BinaryCrossEntropy, Task::Classes(given.to_vec())),
-        (count, []) => (Loss::CrossEntropy { smoothing: 0.0 }, Task::Classes((0..count).map(|class| class.to_string()).collect())),
+        (count, []) => {
+            (Loss::CrossEntropy { smoothing: 0.0 }, Task::Classes((0..count).map(|class| class.to_string()).collect()))
+        }
         (_, given) => (Loss::CrossEntropy { smoothing: 0.0 }, Task::Classes(given.to_vec())),
     };
     let usual = if matches!(task, Task::Value { .. }) { "value" } else { "class" };

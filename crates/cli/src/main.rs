@@ -2,8 +2,8 @@
 
 mod args;
 mod evaluate;
-mod exchange;
 mod events;
+mod exchange;
 mod explain;
 mod export;
 mod folds;

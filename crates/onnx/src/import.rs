@@ -136,9 +136,8 @@ pub(crate) struct Importer<'m, 'g> {
 
 impl<'m, 'g> Importer<'m, 'g> {
     fn function(&self, node: &NodeProto) -> Option<&'m FunctionProto> {
-        let fits = |f: &&FunctionProto| {
-            f.name == node.op_type && f.domain == node.domain && f.overload == node.overload
-        };
+        let fits =
+            |f: &&FunctionProto| f.name == node.op_type && f.domain == node.domain && f.overload == node.overload;
         self.model.proto.functions.iter().find(fits)
     }
 
@@ -275,8 +274,7 @@ impl<'m, 'g> Importer<'m, 'g> {
             Some(known) => {
                 let graph = Graph::new();
                 let leaves = Leaves::new(&graph);
-                let inputs: Vec<Option<Value<'_>>> =
-                    known.into_iter().map(|input| input.map(Value::Known)).collect();
+                let inputs: Vec<Option<Value<'_>>> = known.into_iter().map(|input| input.map(Value::Known)).collect();
                 let call = Call { leaves: &leaves, node, inputs: &inputs, opset, folder };
                 apply(&call).and_then(|results| computed(results, leaves, &inputs))
             }
@@ -317,8 +315,10 @@ fn computed<'g>(
     let graph = leaves.graph;
     graph.checked()?;
     let learned = inputs.iter().flatten().any(|input| matches!(input, Value::Known(known) if known.learned));
-    let nodes: Vec<Expr<'_>> =
-        results.iter().filter_map(|result| if let Value::Node(expr, _) = result { Some(*expr) } else { None }).collect();
+    let nodes: Vec<Expr<'_>> = results
+        .iter()
+        .filter_map(|result| if let Value::Node(expr, _) = result { Some(*expr) } else { None })
+        .collect();
     let mut values = if nodes.is_empty() {
         Vec::new().into_iter()
     } else {

@@ -132,11 +132,7 @@ impl Case {
 }
 
 /// Imports and runs a model once.
-fn evaluate<T: Real>(
-    model: &OnnxModel,
-    given: &Given,
-    tensors: &[(String, Tensor)],
-) -> Result<Vec<Tensor>, OnnxError> {
+fn evaluate<T: Real>(model: &OnnxModel, given: &Given, tensors: &[(String, Tensor)]) -> Result<Vec<Tensor>, OnnxError> {
     let graph = Graph::new();
     let imported = model.import(&graph, given)?;
     let mut session = imported.session::<T>()?;

@@ -26,7 +26,14 @@ fn golden(name: &str) -> (Vec<Vec<f32>>, Vec<Vec<f64>>) {
 
 fn predictions(model: &Model, x: &[Vec<f32>]) -> Vec<Vec<f64>> {
     let features = Matrix::new(x.len(), x[0].len(), Values::Floats(x.concat()));
-    let data = Dataset { target: None, ..Dataset::new(features, chainrule::data::Target::Values { values: vec![0.0; x.len()], name: "y".into() }, "golden") };
+    let data = Dataset {
+        target: None,
+        ..Dataset::new(
+            features,
+            chainrule::data::Target::Values { values: vec![0.0; x.len()], name: "y".into() },
+            "golden",
+        )
+    };
     let mut all = vec![Vec::new(); x.len()];
     predict(model, &data, |row, prediction| all[row] = prediction.values).unwrap();
     all
@@ -53,7 +60,8 @@ fn networks_of_pytorch() {
         let (x, logits) = golden(name);
         let onnx = OnnxModel::load(&fixture(&format!("{name}.onnx"))).unwrap();
         let model = onnx.to_model(&Names::default()).unwrap();
-        let text = "1x14x14, conv 3x3 4 pad 1, relu, maxpool 2, conv 3x3 8 stride 2, leaky-relu, dense 16, tanh, dense 5";
+        let text =
+            "1x14x14, conv 3x3 4 pad 1, relu, maxpool 2, conv 3x3 8 stride 2, leaky-relu, dense 16, tanh, dense 5";
         assert_eq!((model.network.to_string().as_str(), model.image), (text, Some((14, 14))));
         let probabilities: Vec<Vec<f64>> = logits.iter().map(|row| softmax(row)).collect();
         assert_near(&predictions(&model, &x), &probabilities);

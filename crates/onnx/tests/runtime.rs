@@ -41,7 +41,11 @@ fn model(text: &str, loss: Loss, task: Task, scaling: Scaling) -> Model {
         *weight += 0.1 * more;
     }
     Model {
-        features: if network.planes.is_some() { vec![] } else { (0..network.inputs).map(|n| format!("f{n}")).collect() },
+        features: if network.planes.is_some() {
+            vec![]
+        } else {
+            (0..network.inputs).map(|n| format!("f{n}")).collect()
+        },
         image: network.planes.filter(|planes| planes[0] == 1).map(|[_, h, w]| (h, w)),
         network,
         loss,

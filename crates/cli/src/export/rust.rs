@@ -21,7 +21,7 @@ pub(super) fn source(model: &Model) -> String {
     };
     line(format_args!("//! {} as chainrule trained it: `predict` gives {}.", model.network, gives(model)));
     line(format_args!("//! Written by `chainrule export --rust`."));
-    line(format_args!("#![allow(dead_code, clippy::all)]\n"));
+    line(format_args!("#![allow(dead_code, unused_mut, clippy::all)]\n"));
     line(format_args!("/// How many numbers a sample has.\npub const INPUTS: usize = {inputs};"));
     line(format_args!("/// How many numbers are predicted.\npub const OUTPUTS: usize = {outputs};"));
     names(&mut line, "What the inputs are, in order.", "FEATURES", &model.features);
@@ -109,7 +109,8 @@ fn layer(line: &mut Line<'_>, number: usize, stage: &Stage) {
     if let Some(value) = value {
         line(format_args!("    for v in x{number}.iter_mut() {{ *v = {value}; }}"));
     }
-    if let (Some(pool), SampleShape::Planes(z), SampleShape::Planes(output)) = (stage.layer.pool, stage.z, stage.output) {
+    if let (Some(pool), SampleShape::Planes(z), SampleShape::Planes(output)) = (stage.layer.pool, stage.z, stage.output)
+    {
         let largest = pool.kind == PoolKind::Max;
         line(format_args!("    let mut p{number} = [0.0f32; {}];", stage.output.len()));
         line(format_args!(

@@ -6,7 +6,9 @@ use crate::error::{Fault, OnnxError, wrong};
 use crate::tensor::Tensor;
 use chainrule::data::Scaling;
 use chainrule::kernels::Block;
-use chainrule::{Activation, Kernel, Layer, Loss, Model, Network, Pool, PoolKind, Recipe, SampleShape, TargetScale, Task};
+use chainrule::{
+    Activation, Kernel, Layer, Loss, Model, Network, Pool, PoolKind, Recipe, SampleShape, TargetScale, Task,
+};
 
 /// A layer with its weights, in the layout of ours.
 struct Weighed {
@@ -118,7 +120,9 @@ impl Chain {
                 }
                 (self.input, self.form) = (Some(planes), Some(planes));
             }
-            other => return wrong!("sizes {other:?} are neither [rows, numbers] nor those of an image at the beginning"),
+            other => {
+                return wrong!("sizes {other:?} are neither [rows, numbers] nor those of an image at the beginning");
+            }
         }
         Ok(())
     }
@@ -146,7 +150,8 @@ impl Chain {
             Some(form) => return wrong!("weights for {inputs} inputs, and {form} come from below"),
             None => return wrong!("it is not known what comes from below"),
         }
-        let at = |input: usize, output: usize| if transposed { output * inputs + input } else { input * outputs + output };
+        let at =
+            |input: usize, output: usize| if transposed { output * inputs + input } else { input * outputs + output };
         let values = weight.values();
         let weight = (0..inputs * outputs).map(|place| values[at(place / outputs, place % outputs)]).collect();
         let bias = match bias {
@@ -281,8 +286,7 @@ impl Chain {
         }
         let factor: Vec<f64> =
             scale.values().iter().zip(variance.values()).map(|(s, v)| s / (v + epsilon).sqrt()).collect();
-        let more: Vec<f64> =
-            (0..count).map(|at| bias.values()[at] - mean.values()[at] * factor[at]).collect();
+        let more: Vec<f64> = (0..count).map(|at| bias.values()[at] - mean.values()[at] * factor[at]).collect();
         self.on_outputs(&factor, &more)
     }
 
@@ -361,7 +365,8 @@ impl Chain {
                 (Loss::BinaryCrossEntropy, false)
             }
             None if sigmoid => {
-                let text = format!("it ends with a sigmoid of {outputs} outputs: several labels at a time are not predicted");
+                let text =
+                    format!("it ends with a sigmoid of {outputs} outputs: several labels at a time are not predicted");
                 return Err(OnnxError::NoChain(text));
             }
             None if outputs == 1 && names.classes.is_empty() && tail.labels.is_empty() => (Loss::Mse, true),
@@ -442,7 +447,9 @@ fn padding(step: &Step<'_>, plane: [usize; 2], kernel: [usize; 2], stride: [usiz
     match (auto.as_str(), pads) {
         ("SAME_UPPER" | "SAME_LOWER", _) if needed.iter().all(|n| n.is_multiple_of(2)) => Ok(needed.map(|n| n / 2)),
         ("VALID", _) | ("" | "NOTSET", None | Some([])) => Ok([0, 0]),
-        ("" | "NOTSET", Some(&[top, left, bottom, right])) if top == bottom && left == right && top >= 0 && left >= 0 => {
+        ("" | "NOTSET", Some(&[top, left, bottom, right]))
+            if top == bottom && left == right && top >= 0 && left >= 0 =>
+        {
             Ok([top as usize, left as usize])
         }
         (_, pads) => wrong!("padding {auto} {:?} is not the same on either side", pads.unwrap_or_default()),

@@ -87,10 +87,17 @@ fn texts(graph: &GraphProto) -> HashMap<String, Vec<String>> {
 /// The form of a sample, if the input says it.
 fn form(input: &ValueInfoProto) -> Option<SampleShape> {
     let Some(type_proto::Value::TensorType(tensor)) = input.r#type.as_ref()?.value.as_ref() else { return None };
-    let sizes: Option<Vec<usize>> = tensor.shape.as_ref()?.dim.iter().skip(1).map(|dim| match dim.value {
-        Some(dimension::Value::DimValue(size)) => usize::try_from(size).ok().filter(|&size| size > 0),
-        _ => None,
-    }).collect();
+    let sizes: Option<Vec<usize>> = tensor
+        .shape
+        .as_ref()?
+        .dim
+        .iter()
+        .skip(1)
+        .map(|dim| match dim.value {
+            Some(dimension::Value::DimValue(size)) => usize::try_from(size).ok().filter(|&size| size > 0),
+            _ => None,
+        })
+        .collect();
     match sizes?.as_slice() {
         &[count] => Some(SampleShape::Flat(count)),
         &[c, h, w] => Some(SampleShape::Planes([c, h, w])),

@@ -13,7 +13,7 @@ use std::path::Path;
 use writer::Writer;
 
 /// The version of the default set of operators that models are written in.
-pub const OPSET: i64 = 24;
+pub const OPSET: i64 = 28;
 /// The version of the operators for tables.
 const OPSET_ML: i64 = 4;
 const IR_VERSION: i64 = 11;
@@ -48,7 +48,9 @@ pub fn export(model: &Model) -> Result<Vec<u8>, OnnxError> {
         ..ModelProto::default()
     };
     if proto.encoded_len() >= 1 << 31 {
-        return Err(OnnxError::Inexpressible("it has more than 2 GiB, the most that a file of ONNX may have".to_owned()));
+        return Err(OnnxError::Inexpressible(
+            "it has more than 2 GiB, the most that a file of ONNX may have".to_owned(),
+        ));
     }
     Ok(proto.encode_to_vec())
 }

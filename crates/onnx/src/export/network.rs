@@ -1,9 +1,9 @@
 //! The layers of a network as nodes.
 
 use super::writer::{Name, Writer, float, int, ints};
+use crate::kind::Kind;
 use chainrule::data::Scaling;
 use chainrule::{Activation, Kernel, Model, Pool, PoolKind, SampleShape};
-use crate::kind::Kind;
 
 /// Scales the features and runs them through the layers: the outputs of the last one, `[rows, outputs]`.
 pub(super) fn layers(writer: &mut Writer, model: &Model, features: Name) -> Name {
@@ -83,4 +83,3 @@ fn activation(writer: &mut Writer, activation: Activation, x: Name) -> Name {
         Activation::Softplus => writer.node("Softplus", &[&x], Vec::new()),
     }
 }
-

@@ -169,8 +169,7 @@ fn transposed<'g>(c: &Call<'_, 'g>, x: Expr<'g>, w: Expr<'g>) -> Result<Expr<'g>
     } else {
         let two = |values: &[usize]| if count == 1 { [1, values[0]] } else { [values[0], values[1]] };
         let plane = |x: Expr<'g>| if count == 1 { x.reshape(&[x.size(0), x.size(1), 1, x.size(2)]) } else { x };
-        let how =
-            Convolution { stride: two(&strides), dilation: two(&dilations), groups: groups(c)?, padding: [0, 0] };
+        let how = Convolution { stride: two(&strides), dilation: two(&dilations), groups: groups(c)?, padding: [0, 0] };
         let y = plane(x).conv_transpose2d(plane(w), how, [0, 0]);
         if count == 1 { y.reshape(&[y.size(0), y.size(1), y.size(3)]) } else { y }
     };

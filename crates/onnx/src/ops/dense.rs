@@ -89,8 +89,8 @@ pub(super) fn requantized<'g>(y: Expr<'g>, zero: Expr<'g>, kind: Kind) -> Result
 }
 
 fn quantized<'g>(c: &Call<'_, 'g>) -> Results<'g> {
-    let [a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero] = <[Expr<'g>; 8]>::try_from(c.exprs()?)
-        .map_err(|_| Fault::Wrong("eight inputs are wanted".to_owned()))?;
+    let [a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero] =
+        <[Expr<'g>; 8]>::try_from(c.exprs()?).map_err(|_| Fault::Wrong("eight inputs are wanted".to_owned()))?;
     let exact = matmul(a - a_zero, b - b_zero)? * (a_scale * b_scale / y_scale);
     let kind = c.kind(7)?;
     c.one(requantized(exact, y_zero, kind)?, kind)

@@ -119,13 +119,7 @@ fn flip<'g>(c: &Call<'_, 'g>, x: Expr<'g>, axis: usize) -> Result<Expr<'g>, Faul
 }
 
 /// The elements at known positions of all elements in a row, under new sizes; `None` stands for `fill`.
-fn rearrange<'g>(
-    c: &Call<'_, 'g>,
-    x: Expr<'g>,
-    sizes: &[usize],
-    positions: Vec<Option<usize>>,
-    fill: f64,
-) -> Expr<'g> {
+fn rearrange<'g>(c: &Call<'_, 'g>, x: Expr<'g>, sizes: &[usize], positions: Vec<Option<usize>>, fill: f64) -> Expr<'g> {
     let count = x.shape().len();
     let flat = x.reshape(&[count]);
     let filled = positions.iter().any(Option::is_none);

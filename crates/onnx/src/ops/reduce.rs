@@ -15,7 +15,9 @@ pub(super) const ENTRIES: &[Entry] = &[
     ("ReduceL1", |c| reduce(c, 0.0, |x, axes| x.abs().sum(axes))),
     ("ReduceL2", |c| reduce(c, 0.0, |x, axes| x.square().sum(axes).sqrt())),
     ("ReduceLogSum", |c| reduce(c, f64::NEG_INFINITY, |x, axes| x.sum(axes).log())),
-    ("ReduceLogSumExp", |c| reduce(c, f64::NEG_INFINITY, |x, axes| over(x, axes).log_sum_exp(&[0]).reshape(&rest(x, axes)))),
+    ("ReduceLogSumExp", |c| {
+        reduce(c, f64::NEG_INFINITY, |x, axes| over(x, axes).log_sum_exp(&[0]).reshape(&rest(x, axes)))
+    }),
     ("ReduceMax", |c| reduce(c, least(c.kind(0)?), |x, axes| x.max_over(axes))),
     ("ReduceMean", |c| reduce(c, f64::NAN, |x, axes| x.mean(axes))),
     ("ReduceMin", |c| reduce(c, -least(c.kind(0)?), |x, axes| -(-x).max_over(axes))),
@@ -69,11 +71,7 @@ fn position<'g>(c: &Call<'_, 'g>, f: impl Fn(Expr<'g>) -> Expr<'g>) -> Results<'
     let x = f(c.expr(0)?);
     let axis = c.axis(c.int("axis", 0), x.shape().rank())?;
     let last = x.size(axis).saturating_sub(1) as f64;
-    let y = if c.is("select_last_index", false) {
-        last - flip(c, x, axis)?.arg_max(axis)
-    } else {
-        x.arg_max(axis)
-    };
+    let y = if c.is("select_last_index", false) { last - flip(c, x, axis)?.arg_max(axis) } else { x.arg_max(axis) };
     let mut shape = sizes(x);
     if c.is("keepdims", true) {
         shape[axis] = 1;

@@ -20,7 +20,13 @@ pub(super) struct Axis {
 }
 
 /// The numbers of an attribute, one an axis, from `least`.
-pub(super) fn numbers(c: &Call<'_, '_>, name: &str, axes: usize, usual: usize, least: i64) -> Result<Vec<usize>, Fault> {
+pub(super) fn numbers(
+    c: &Call<'_, '_>,
+    name: &str,
+    axes: usize,
+    usual: usize,
+    least: i64,
+) -> Result<Vec<usize>, Fault> {
     match c.ints(name) {
         None | Some([]) => Ok(vec![usual; axes]),
         Some(ints) if ints.len() == axes && ints.iter().all(|&n| n >= least && n <= MOST) => {
