@@ -83,8 +83,8 @@ impl Case {
         }
     }
 
-    /// Fractions are inputs of the graph and whole numbers are known, unless more must be known. Fractions of 16 bits are
-    /// known as well: no session computes in them, but each known result is rounded to them.
+    /// Fractions are inputs of the graph and whole numbers are known, unless more must be known. Those of
+    /// BFLOAT16 are known as well: no session computes in them, but each known result is rounded to them.
     fn results(&self) -> Result<Vec<Tensor>, OnnxError> {
         let model = OnnxModel::from_bytes(&self.model)?;
         let names: Vec<&str> =
@@ -97,7 +97,7 @@ impl Case {
             tensors.push((name.to_owned(), Tensor::from_bytes(bytes)?));
         }
         let known = |all: bool| {
-            let runs = |tensor: &Tensor| matches!(tensor.kind(), Kind::Float | Kind::Double);
+            let runs = |tensor: &Tensor| matches!(tensor.kind(), Kind::Float | Kind::Double | Kind::Float16);
             let known = tensors.iter().filter(|(_, tensor)| all || !runs(tensor));
             let sizes = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.sizes().to_vec()));
             Given { known: known.cloned().collect(), sizes: sizes.collect() }

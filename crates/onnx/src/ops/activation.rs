@@ -81,6 +81,9 @@ fn gelu<'g>(c: &Call<'_, 'g>) -> Results<'g> {
 /// Along one axis, the last unless another is given; before version 13 over all axes from the second on.
 fn along<'g>(c: &Call<'_, 'g>, f: impl Fn(Expr<'g>, usize) -> Expr<'g>) -> Results<'g> {
     let x = c.expr(0)?;
+    if let (Value::Known(_), Kind::Bfloat16) = (c.value(0)?, c.kind(0)?) {
+        return unsupported!("known numbers of BFLOAT16, which are rounded only after the whole of it");
+    }
     let rank = x.shape().rank();
     if rank == 0 {
         return c.same(f(x.reshape(&[1]), 0).reshape(&[]));
