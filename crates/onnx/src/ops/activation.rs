@@ -33,6 +33,10 @@ pub(super) const ENTRIES: &[Entry] = &[
     ("Softmax", |c| along(c, Expr::softmax)),
     ("Softplus", |c| c.map(|x| x.softplus())),
     ("Softsign", |c| c.map(|x| x / (x.abs() + 1.0))),
+    ("SwiGLU", |c| {
+        let alpha = c.float("alpha", 1.0);
+        c.map_with(1, |gate, x| gate * (gate * alpha).sigmoid() * x)
+    }),
     ("Swish", |c| {
         let alpha = c.float("alpha", 1.0);
         c.map(|x| x * (x * alpha).sigmoid())

@@ -3,13 +3,17 @@
 use super::dense::requantized;
 use super::shape::padded;
 use super::window::{self, Axis, numbers};
-use super::{Entry, flip, fold, gather};
+use super::{Entry, flip, fold, gather, places, position};
 use crate::call::{Call, Results, sizes};
 use crate::error::{Fault, unsupported, wrong};
 use crate::kind::Kind;
+use crate::tensor::{self, Tensor};
+use crate::value::Value;
 use chainrule::engine::{Convolution, Expr};
 
 pub(super) const ENTRIES: &[Entry] = &[
+    ("CausalConvWithState", causal),
+    ("Col2Im", from_columns),
     ("Conv", |c| {
         let y = conv(c, c.expr(0)?, c.expr(1)?)?;
         c.same(with_bias(c, y)?)
@@ -218,6 +222,62 @@ fn spread_apart<'g>(
         });
     }
     convolve(c, x, w, &axes, groups)
+}
+
+/// Each channel with a kernel of its own that sees no later positions; the last inputs are the state to go on from.
+fn causal<'g>(c: &Call<'_, 'g>) -> Results<'g> {
+    let (x, w) = (c.expr(0)?, c.expr(1)?);
+    let (&[batch, channels, _], &[_, _, cells]) = (&sizes(x)[..], &sizes(w)[..]) else {
+        return wrong!("three axes are wanted, not {} and {}", x.shape(), w.shape());
+    };
+    if cells == 0 {
+        return wrong!("a kernel without cells");
+    }
+    let past = if c.has(3) { c.expr(3)? } else { c.graph().constant(0.0, &[batch, channels, cells - 1]) };
+    let whole = Expr::concat(&[past, x], 2);
+    let y = with_bias(c, whole.conv1d(w, 1, 0, 1, channels))?;
+    let y = match c.text("activation", "none").as_str() {
+        "none" => y,
+        "silu" | "swish" => y.silu(),
+        other => return unsupported!("activation `{other}`"),
+    };
+    let length = whole.size(2);
+    let state = whole.slice(2, length - (cells - 1), length);
+    let kind = c.kind(0)?;
+    Ok([y, state].map(|expr| Value::Node(expr, kind)).to_vec())
+}
+
+/// Columns `[batch, channels · cells, positions]` added back to where a window took them from.
+fn from_columns<'g>(c: &Call<'_, 'g>) -> Results<'g> {
+    let x = c.expr(0)?;
+    let whole = |at: usize| c.known(at).and_then(|known| tensor::sizes(&known.ints()).map_err(Fault::Wrong));
+    let ((image, pixels), (kernel, cells)) = (whole(1)?, whole(2)?);
+    let axes = window::axes(c, &image, &kernel)?;
+    let over: Vec<usize> = axes.iter().map(|axis| axis.positions).collect();
+    let positions: usize = over.iter().product();
+    let &[batch, columns, found] = &sizes(x)[..] else { return wrong!("three axes are wanted, not {}", x.shape()) };
+    if cells == 0 || columns % cells != 0 || found != positions {
+        return wrong!("columns {} for {cells} cells at {positions} positions", x.shape());
+    }
+    // What lies in the padding goes to a place behind the last pixel.
+    let mut targets = Vec::with_capacity(cells * positions);
+    for cell in places(&kernel) {
+        for place in places(&over) {
+            let at = axes.iter().zip(place.iter().zip(&cell));
+            let at: Option<Vec<usize>> = at
+                .map(|(axis, (p, cell))| {
+                    let at = (p * axis.stride + cell * axis.dilation) as i64 - axis.before;
+                    usize::try_from(at).ok().filter(|&at| at < axis.size)
+                })
+                .collect();
+            targets.push(at.map_or(pixels, |at| position(&image, &at)));
+        }
+    }
+    let planes = batch * (columns / cells);
+    let rows = x.reshape(&[planes, cells * positions]).transpose(&[1, 0]);
+    let sums = rows.scatter_add(c.constant(Tensor::whole(targets)), pixels + 1).slice(0, 0, pixels);
+    let shape = [&[batch, columns / cells][..], &image].concat();
+    c.same(sums.transpose(&[1, 0]).reshape(&shape))
 }
 
 fn quantized<'g>(c: &Call<'_, 'g>) -> Results<'g> {

@@ -63,6 +63,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ("Where", |c| c.one(c.expr(0)?.select(c.expr(1)?, c.expr(2)?), c.kind(1)?)),
     ("Xor", |c| c.one(not(Arith::eq(c.expr(0)?, c.expr(1)?)), Kind::Bool)),
     ("DequantizeLinear", dequantize),
+    ("DynamicQuantizeLinear", dynamically),
     ("QuantizeLinear", quantize),
 ];
 
@@ -229,4 +230,16 @@ fn quantize<'g>(c: &Call<'_, 'g>) -> Results<'g> {
     }
     debug_assert_eq!(sizes(y), sizes(x));
     c.one(Arith::min(Arith::max(y, y.lit(low as f64)), y.lit(high as f64)), to)
+}
+
+/// To bytes, with the scale and zero point that the range of x asks for.
+fn dynamically<'g>(c: &Call<'_, 'g>) -> Results<'g> {
+    let x = c.expr(0)?;
+    let all: Vec<usize> = (0..x.shape().rank()).collect();
+    let (low, high) = (-(-x).max_over(&all), x.max_over(&all));
+    let scale = (high.relu() - Arith::min(low, low.lit(0.0))) / 255.0;
+    let cut = |y: Expr<'g>| Arith::min(y.relu(), y.lit(255.0));
+    let zero = round(cut(-Arith::min(low, low.lit(0.0)) / scale));
+    let y = cut(round(x / scale) + zero);
+    Ok(vec![Value::Node(y, Kind::Uint8), Value::Node(scale, Kind::Float), Value::Node(zero, Kind::Uint8)])
 }
