@@ -1,7 +1,8 @@
-//! The project's own commands: `cargo xtask test`, `cargo xtask check`, `cargo xtask bench` and `cargo xtask fuzz`.
+//! The project's own commands: `cargo xtask test`, `check`, `bench`, `fuzz`, `onnx-tests` and `onnx-schema`.
 
 mod bench;
 mod fuzz;
+mod onnx;
 
 use anyhow::{Context, Result, bail};
 use cargo_metadata::{DependencyKind, MetadataCommand};
@@ -11,7 +12,9 @@ use std::process::{Command, ExitCode};
 const HELP: &str = "cargo xtask test    run every test
 cargo xtask check   formatting, lints with warnings denied, documentation, and the architecture
 cargo xtask bench   measure against other libraries (bench/README.md; --help lists the options)
-cargo xtask fuzz    feed readers and parsers with hostile input (docs/fuzzing.md; --help lists the options)";
+cargo xtask fuzz    feed readers and parsers with hostile input (docs/fuzzing.md; --help lists the options)
+cargo xtask onnx-tests   run the backend node tests of ONNX and write their table (docs/onnx.md)
+cargo xtask onnx-schema  write the Rust of the schema of ONNX again";
 
 fn main() -> ExitCode {
     let done = match std::env::args().nth(1).as_deref() {
@@ -19,6 +22,8 @@ fn main() -> ExitCode {
         Some("check") => check(),
         Some("bench") => bench::run(std::env::args().skip(1)),
         Some("fuzz") => fuzz::run(std::env::args().skip(1)),
+        Some("onnx-tests") => onnx::node_tests(),
+        Some("onnx-schema") => onnx::schema(),
         _ => {
             eprintln!("{HELP}");
             return ExitCode::from(2);
@@ -33,9 +38,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// All unit, property, integration and documentation tests.
+/// All unit, property, integration and documentation tests. Those of ONNX compare with onnxruntime.
 fn test() -> Result<()> {
-    cargo(&["test", "--workspace", "--no-fail-fast"], &[])
+    let python = onnx::python()?;
+    let python = python.to_str().context("the path of Python is not Unicode")?;
+    cargo(&["test", "--workspace", "--no-fail-fast"], &[("CHAINRULE_PYTHON", python)])
 }
 
 fn check() -> Result<()> {
@@ -63,7 +70,8 @@ const FLOORS: &[&[&str]] = &[
     &["chainrule-kernels", "chainrule-data"],
     &["chainrule-engine"],
     &["chainrule"],
-    &["chainrule-cli", "chainrule-bench"],
+    &["chainrule-onnx", "chainrule-bench"],
+    &["chainrule-cli"],
 ];
 
 /// Imports go down only, and the drawing in ARCHITECTURE.md shows the imports that there are.

@@ -1,5 +1,6 @@
 //! The command line: one block an option, with its help.
 
+use crate::exchange::{ExportArgs, ImportArgs};
 use chainrule::data::{Charset, ClassWeights, Form, Format, LEAST_MEMORY};
 use chainrule::{Activation, Architecture, Budget, Every, Init, Loss, Optimizer, ScalingChoice, Schedule, TargetScale};
 use clap::{Args as ClapArgs, Parser, Subcommand};
@@ -27,6 +28,10 @@ pub(crate) enum Command {
     Predict(PredictArgs),
     /// Show one sample's way through a network, forward and back
     Explain(ExplainArgs),
+    /// Write a model as ONNX, as weights by name, or as Rust source
+    Export(ExportArgs),
+    /// Read a model from ONNX, or weights of PyTorch
+    Import(ImportArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -3,9 +3,12 @@
 mod args;
 mod evaluate;
 mod events;
+mod exchange;
 mod explain;
+mod export;
 mod folds;
 mod grad;
+mod import;
 mod input;
 mod lines;
 mod output;
@@ -60,6 +63,8 @@ fn run(args: Args) -> anyhow::Result<()> {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "chainrule", &mut script);

@@ -75,6 +75,23 @@ impl Expr<'_> {
         self.relu() + (negative.exp() - 1.0) * alpha
     }
 
+    /// `yes` where this is not 0, `no` where it is 0; what is not chosen may be infinite. The derivative by the choice
+    /// is 0.
+    ///
+    /// ```
+    /// # use chainrule_engine::Graph;
+    /// let g = Graph::new();
+    /// let x = g.input("x", &[3]);
+    /// let chosen = x.select(x, g.constant(f64::INFINITY, &[]));
+    /// assert_eq!(g.evaluate(&[chosen], &[&[2.0, 0.0, -1.0]])?, [[2.0, f64::INFINITY, -1.0]]);
+    /// # Ok::<(), chainrule_engine::EngineError>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn select(self, yes: Self, no: Self) -> Self {
+        yes.mask(self) + no.mask(Arith::eq(self, self.lit(0.0)))
+    }
+
     /// x · sigmoid(x) (also called swish).
     #[track_caller]
     #[must_use]

@@ -382,6 +382,13 @@ impl<'g> Expr<'g> {
         self.apply2(Op::Index(Index::Take), indices)
     }
 
+    /// Rows added into as many zeros as `rows` says: `[i…, …]` at indices `[i…]` is `[rows, …]`.
+    #[track_caller]
+    #[must_use]
+    pub fn scatter_add(self, indices: Self, rows: usize) -> Self {
+        self.apply2(Op::Index(Index::ScatterAdd { rows: rows.min(u32::MAX as usize) as u32 }), indices)
+    }
+
     /// One element of each last axis: `[…, size]` at indices `[…]` is `[…]`.
     #[track_caller]
     #[must_use]
@@ -505,10 +512,10 @@ impl Arith for Expr<'_> {
         Self { graph: self.graph, id: self.graph.edit(|nodes| nodes.literal(value, shape, at)) }
     }
     unary_methods! {
-        exp Exp; log Log; sqrt Sqrt; abs Abs; sin Sin; cos Cos; tan Tan; tanh Tanh; sigmoid Sigmoid;
-        softplus Softplus; relu Relu; erf Erf; sign Sign; step Step;
+        exp Exp; log Log; sqrt Sqrt; abs Abs; sin Sin; cos Cos; tan Tan; atan Atan; tanh Tanh; sigmoid Sigmoid;
+        softplus Softplus; relu Relu; erf Erf; floor Floor; sign Sign; step Step;
     }
-    binary_methods! { pow Pow; min Min; max Max; eq Eq; }
+    binary_methods! { pow Pow; min Min; max Max; mask Mask; eq Eq; }
 }
 
 impl Neg for Expr<'_> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 /// The most axes that a value may have.
-pub const MAX_RANK: usize = 6;
+pub const MAX_RANK: usize = 8;
 
 /// The sizes of a value along its axes, outermost first; a scalar has none.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -168,7 +168,7 @@ mod tests {
     fn refuses_what_cannot_be_counted() {
         assert!(Shape::new(&[1 << 20, 1 << 20]).is_none());
         assert!(Shape::new(&[usize::MAX, 2]).is_none());
-        assert!(Shape::new(&[1; 7]).is_none());
+        assert!(Shape::new(&[1; MAX_RANK + 1]).is_none());
     }
 
     #[test]

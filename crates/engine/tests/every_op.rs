@@ -24,8 +24,8 @@ proptest! {
 fn the_list_is_complete() {
     let mut dice = common::dice(0);
     let names: Vec<_> = specimens(&mut dice).iter().map(|s| s.op.name()).collect();
-    let expected = "neg exp log sqrt abs sin cos tan tanh sigmoid softplus relu erf sign step add sub mul div pow min \
-                    max eq matmul sum max_over log_sum_exp broadcast reshape transpose slice pad concat take \
+    let expected = "neg exp log sqrt abs sin cos tan atan tanh sigmoid softplus relu erf floor sign step add sub mul div pow min \
+                    max mask eq matmul sum max_over log_sum_exp broadcast reshape transpose slice pad concat take \
                     scatter_add pick place conv2d conv_transpose2d conv2d_by_weights max_pool2d \
                     max_pool2d_pick max_pool2d_spread";
     for name in expected.split_whitespace() {

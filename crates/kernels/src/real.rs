@@ -57,6 +57,10 @@ pub trait Real:
     fn cos(self) -> Self;
     /// Tangent of an angle in radians.
     fn tan(self) -> Self;
+    /// The angle in (−π/2, π/2) whose tangent is the value.
+    fn atan(self) -> Self;
+    /// The largest whole number that is not above the value.
+    fn floor(self) -> Self;
     /// Hyperbolic tangent.
     fn tanh(self) -> Self;
     /// 1 / (1 + e⁻ˣ), without overflow at either end.
@@ -148,6 +152,14 @@ macro_rules! real {
             #[inline(always)]
             fn tan(self) -> Self {
                 $float::tan(self)
+            }
+            #[inline(always)]
+            fn atan(self) -> Self {
+                $float::atan(self)
+            }
+            #[inline(always)]
+            fn floor(self) -> Self {
+                $float::floor(self)
             }
             #[inline(always)]
             fn powf(self, y: Self) -> Self {

@@ -27,6 +27,8 @@ pub trait Arith:
     fn cos(self) -> Self;
     /// tan x.
     fn tan(self) -> Self;
+    /// The angle in (−π/2, π/2) whose tangent is x.
+    fn atan(self) -> Self;
     /// tanh x.
     fn tanh(self) -> Self;
     /// 1 / (1 + e⁻ˣ).
@@ -37,6 +39,8 @@ pub trait Arith:
     fn relu(self) -> Self;
     /// The error function.
     fn erf(self) -> Self;
+    /// The largest whole number that is not above x.
+    fn floor(self) -> Self;
     /// −1, 0 or 1.
     fn sign(self) -> Self;
     /// 1 where x > 0, else 0.
@@ -47,6 +51,8 @@ pub trait Arith:
     fn min(self, other: Self) -> Self;
     /// The larger.
     fn max(self, other: Self) -> Self;
+    /// x where `other` is not 0, else 0, whatever x is.
+    fn mask(self, other: Self) -> Self;
     /// 1 where the two are equal, else 0.
     fn eq(self, other: Self) -> Self;
     /// 1 where x ≠ 0, else 0.
@@ -95,6 +101,10 @@ impl<T: Real> Arith for T {
         Real::tan(self)
     }
     #[inline(always)]
+    fn atan(self) -> Self {
+        Real::atan(self)
+    }
+    #[inline(always)]
     fn tanh(self) -> Self {
         Real::tanh(self)
     }
@@ -116,6 +126,10 @@ impl<T: Real> Arith for T {
         Real::erf(self)
     }
     #[inline(always)]
+    fn floor(self) -> Self {
+        Real::floor(self)
+    }
+    #[inline(always)]
     fn sign(self) -> Self {
         Real::sign(self)
     }
@@ -134,6 +148,10 @@ impl<T: Real> Arith for T {
     #[inline(always)]
     fn max(self, other: Self) -> Self {
         Real::max(self, other)
+    }
+    #[inline(always)]
+    fn mask(self, other: Self) -> Self {
+        if other == T::ZERO { T::ZERO } else { self }
     }
     #[inline(always)]
     fn eq(self, other: Self) -> Self {
@@ -284,6 +302,9 @@ impl Arith for Text<'_> {
     fn tan(self) -> Self {
         self.call("tan")
     }
+    fn atan(self) -> Self {
+        self.call("atan")
+    }
     fn tanh(self) -> Self {
         self.call("tanh")
     }
@@ -298,6 +319,9 @@ impl Arith for Text<'_> {
     }
     fn erf(self) -> Self {
         self.call("erf")
+    }
+    fn floor(self) -> Self {
+        self.call("floor")
     }
     fn sign(self) -> Self {
         self.call("sign")
@@ -316,6 +340,9 @@ impl Arith for Text<'_> {
     }
     fn max(self, other: Self) -> Self {
         self.call2("max", other)
+    }
+    fn mask(self, other: Self) -> Self {
+        self.call2("mask", other)
     }
     fn eq(self, other: Self) -> Self {
         self.paper.write(format!("[{} = {}]", self.read(), other.read()), ATOM)

@@ -189,6 +189,8 @@ unary! {
     Sin "sin" "sin x, x in radians" on -3.0, 3.0: |x, y| x.sin() => x.cos();
     Cos "cos" "cos x, x in radians" on -3.0, 3.0: |x, y| x.cos() => -x.sin();
     Tan "tan" "tan x, x in radians" on -1.2, 1.2: |x, y| x.tan() => x.lit(1.0) + y * y;
+    Atan "atan" "the angle whose tangent is x, in radians" on -3.0, 3.0:
+        |x, y| x.atan() => x.lit(1.0) / (x.lit(1.0) + x * x);
     Tanh "tanh" "tanh x = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)" on -2.0, 2.0: |x, y| x.tanh() => x.lit(1.0) - y * y;
     Sigmoid "sigmoid" "1 / (1 + e⁻ˣ)" on -3.0, 3.0: |x, y| x.sigmoid() => y * (x.lit(1.0) - y);
     Softplus "softplus" "ln(1 + eˣ)" on -3.0, 3.0: |x, y| x.softplus() => x.sigmoid();
@@ -196,6 +198,8 @@ unary! {
     Relu "relu" "max(x, 0); the derivative at 0 is 0" on -2.0, 2.0: |x, y| x.relu() => y.step();
     Erf "erf" "the error function 2/√π ∫₀ˣ e^(−t²) dt" on -2.0, 2.0:
         |x, y| x.erf() => x.lit(TWO_OVER_SQRT_PI) * (-(x * x)).exp();
+    Floor "floor" "the largest whole number not above x; the derivative is 0" on 0.1, 0.9:
+        |x, y| x.floor() => x.lit(0.0);
     Sign "sign" "−1, 0 or 1; the derivative is 0, at 0 too" on -2.0, 2.0: |x, y| x.sign() => x.lit(0.0);
     Step "step" "1 where x > 0, else 0; the derivative is 0, at 0 too" on -2.0, 2.0: |x, y| x.step() => x.lit(0.0);
 }
@@ -213,6 +217,8 @@ binary! {
         => a.lit(0.5) * (a.lit(1.0) + (b - a).sign()), a.lit(0.5) * (a.lit(1.0) + (a - b).sign());
     Max "max" "the larger; a tie shares the gradient equally" on -2.0, 2.0: |a, b, y| a.max(b)
         => a.lit(0.5) * (a.lit(1.0) + (a - b).sign()), a.lit(0.5) * (a.lit(1.0) + (b - a).sign());
+    Mask "mask" "a where b is not 0, else 0; the derivative by b is 0" on -2.0, 2.0:
+        |a, b, y| a.mask(b) => a.lit(1.0).mask(b), a.lit(0.0);
     Eq "eq" "1 where a = b, else 0; the derivative is 0, at a tie too" on -2.0, 2.0: |a, b, y| a.eq(b)
         => a.lit(0.0), a.lit(0.0);
 }

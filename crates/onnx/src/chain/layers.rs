@@ -1,0 +1,457 @@
+//! The layers of a chain while they are collected.
+
+use super::tail::{End, Tail};
+use super::{Names, Step};
+use crate::error::{Fault, OnnxError, wrong};
+use crate::tensor::Tensor;
+use chainrule::data::Scaling;
+use chainrule::kernels::Block;
+use chainrule::{
+    Activation, Kernel, Layer, Loss, Model, Network, Pool, PoolKind, Recipe, SampleShape, TargetScale, Task,
+};
+
+/// A layer with its weights, in the layout of ours.
+struct Weighed {
+    layer: Layer,
+    weight: Vec<f64>,
+    bias: Vec<f64>,
+}
+
+/// What has been understood so far.
+pub(super) struct Chain {
+    /// What the network takes.
+    input: Option<SampleShape>,
+    /// What the last layer gives.
+    form: Option<SampleShape>,
+    /// What is done to the inputs: (x − shift) · scale.
+    shift: Vec<f64>,
+    scale: Vec<f64>,
+    layers: Vec<Weighed>,
+    /// Whether the outputs are exponents.
+    exponent: bool,
+    /// The head goes on beside its sigmoid until both are multiplied.
+    gating: bool,
+}
+
+/// Kinds that differ less than this are the same setting.
+const NEAR: f32 = 1e-6;
+
+impl Chain {
+    pub(super) fn new(input: Option<SampleShape>) -> Self {
+        Self {
+            input,
+            form: input,
+            shift: Vec::new(),
+            scale: Vec::new(),
+            layers: Vec::new(),
+            exponent: false,
+            gating: false,
+        }
+    }
+
+    /// Number of outputs, and whether the last layer ends with a sigmoid.
+    pub(super) fn end(&self) -> (usize, bool) {
+        let outputs = self.form.map_or(0, SampleShape::len);
+        (outputs, self.layers.last().is_some_and(|last| last.layer.activation == Activation::Sigmoid))
+    }
+
+    /// Takes a node into the chain; says whether the head keeps its other names.
+    pub(super) fn take(&mut self, step: &Step<'_>) -> Result<bool, Fault> {
+        if self.exponent && !matches!(step.node.op_type.as_str(), "Cast" | "Identity" | "Min") {
+            return wrong!("it follows an exponential, which only ends a chain");
+        }
+        if self.gating {
+            self.gating = false;
+            return self.activation(Activation::Silu).map(|()| false);
+        }
+        match step.node.op_type.as_str() {
+            "Identity" | "Cast" | "Dropout" => return Ok(true),
+            "Flatten" if step.int("axis", 1) == 1 => self.flatten(),
+            "Reshape" => self.reshape(&step.known(1)?.ints())?,
+            "Gemm" => self.gemm(step)?,
+            "MatMul" => self.dense(step.known(1)?, false, None)?,
+            "Conv" => self.conv(step)?,
+            "MaxPool" => self.pool(step, PoolKind::Max)?,
+            "AveragePool" => self.pool(step, PoolKind::Average)?,
+            "GlobalAveragePool" => self.whole_pool()?,
+            "BatchNormalization" => self.normalise(step)?,
+            "Scaler" => self.scaler(step)?,
+            "Add" | "Sub" | "Mul" | "Div" => self.arithmetic(step)?,
+            "Sigmoid" if step.gated => {
+                self.gating = true;
+                return Ok(true);
+            }
+            "Sigmoid" => self.activation(Activation::Sigmoid)?,
+            "Tanh" => self.activation(Activation::Tanh)?,
+            "Relu" => self.activation(Activation::Relu)?,
+            "Softplus" => self.activation(Activation::Softplus)?,
+            "Gelu" if matches!(step.text("approximate").as_str(), "" | "none") => self.activation(Activation::Gelu)?,
+            "LeakyRelu" if (step.float("alpha", 0.01) - 0.01).abs() < NEAR => self.activation(Activation::LeakyRelu)?,
+            "Elu" if (step.float("alpha", 1.0) - 1.0).abs() < NEAR => self.activation(Activation::Elu)?,
+            "Swish" if (step.float("alpha", 1.0) - 1.0).abs() < NEAR => self.activation(Activation::Silu)?,
+            "Exp" if !self.layers.is_empty() => self.exponent = true,
+            "Min" if self.exponent => {}
+            _ => {
+                return wrong!(
+                    "it is none of the layers that a network of ours has (Gemm, MatMul, Conv, MaxPool, AveragePool, \
+                     Flatten, Reshape, BatchNormalization, Softmax, and the activations {})",
+                    Activation::ALL.iter().map(|activation| activation.name()).collect::<Vec<_>>().join(", ")
+                );
+            }
+        }
+        Ok(false)
+    }
+
+    fn flatten(&mut self) {
+        self.form = self.form.map(|form| SampleShape::Flat(form.len()));
+        if self.layers.is_empty() {
+            self.input = self.form;
+        }
+    }
+
+    /// `[rows, numbers]`, or before all layers `[rows, channels, height, width]`.
+    fn reshape(&mut self, sizes: &[i64]) -> Result<(), Fault> {
+        match sizes {
+            [_, count] if *count == -1 || self.form.is_some_and(|form| form.len() as i64 == *count) => self.flatten(),
+            [_, c, h, w] if self.layers.is_empty() && [c, h, w].iter().all(|&&size| size > 0) => {
+                let planes = SampleShape::Planes([c, h, w].map(|&size| size as usize));
+                if self.form.is_some_and(|form| form.len() != planes.len()) {
+                    return wrong!("{planes} cells of {} numbers", self.form.map_or(0, SampleShape::len));
+                }
+                (self.input, self.form) = (Some(planes), Some(planes));
+            }
+            other => {
+                return wrong!("sizes {other:?} are neither [rows, numbers] nor those of an image at the beginning");
+            }
+        }
+        Ok(())
+    }
+
+    fn gemm(&mut self, step: &Step<'_>) -> Result<(), Fault> {
+        if step.int("transA", 0) != 0 {
+            return wrong!("transA is not that of a layer");
+        }
+        let (alpha, beta) = (f64::from(step.float("alpha", 1.0)), f64::from(step.float("beta", 1.0)));
+        let bias = step.others.get(2).and_then(Option::as_ref);
+        let bias = bias.map(|bias| bias.values().iter().map(|value| value * beta).collect::<Vec<f64>>());
+        self.dense(step.known(1)?, step.int("transB", 0) != 0, bias)?;
+        let last = self.layers.last_mut().expect("just added");
+        last.weight.iter_mut().for_each(|weight| *weight *= alpha);
+        Ok(())
+    }
+
+    /// Weights `[inputs, outputs]`, or `[outputs, inputs]` if transposed.
+    fn dense(&mut self, weight: &Tensor, transposed: bool, bias: Option<Vec<f64>>) -> Result<(), Fault> {
+        let &[rows, columns] = weight.sizes() else { return wrong!("weights {:?} are no matrix", weight.sizes()) };
+        let (inputs, outputs) = if transposed { (columns, rows) } else { (rows, columns) };
+        match self.form {
+            Some(SampleShape::Flat(count)) if count == inputs => {}
+            None if self.layers.is_empty() => self.input = Some(SampleShape::Flat(inputs)),
+            Some(form) => return wrong!("weights for {inputs} inputs, and {form} come from below"),
+            None => return wrong!("it is not known what comes from below"),
+        }
+        let at =
+            |input: usize, output: usize| if transposed { output * inputs + input } else { input * outputs + output };
+        let values = weight.values();
+        let weight = (0..inputs * outputs).map(|place| values[at(place / outputs, place % outputs)]).collect();
+        let bias = match bias {
+            None => vec![0.0; outputs],
+            Some(bias) if bias.len() == outputs => bias,
+            Some(bias) if bias.len() == 1 => vec![bias[0]; outputs],
+            Some(bias) => return wrong!("{} biases for {outputs} outputs", bias.len()),
+        };
+        self.layers.push(Weighed { layer: Layer::dense(outputs, Activation::Identity), weight, bias });
+        self.form = Some(SampleShape::Flat(outputs));
+        Ok(())
+    }
+
+    fn planes(&self) -> Result<[usize; 3], Fault> {
+        match self.form {
+            Some(SampleShape::Planes(planes)) => Ok(planes),
+            _ => wrong!("channels, height and width are wanted from below, and they are not known"),
+        }
+    }
+
+    fn conv(&mut self, step: &Step<'_>) -> Result<(), Fault> {
+        let [_, height, width] = self.planes()?;
+        let weight = step.known(1)?;
+        let &[outputs, _, kh, kw] = weight.sizes() else {
+            return wrong!("weights {:?} are not those of a convolution over planes", weight.sizes());
+        };
+        if step.pair("dilations", [1, 1])? != [1, 1] {
+            return wrong!("a dilated convolution");
+        }
+        let (size, stride) = ([kh, kw], step.pair("strides", [1, 1])?);
+        let padding = padding(step, [height, width], size, stride)?;
+        let groups = usize::try_from(step.int("group", 1)).unwrap_or(0);
+        let layer = Layer {
+            outputs,
+            activation: Activation::Identity,
+            kernel: Some(Kernel { size, stride, padding, groups }),
+            pool: None,
+        };
+        let bias = match step.others.get(2).and_then(Option::as_ref) {
+            Some(bias) => bias.values().to_vec(),
+            None => vec![0.0; outputs],
+        };
+        self.layers.push(Weighed { layer, weight: weight.values().to_vec(), bias });
+        self.measure()
+    }
+
+    /// The form that the last layer gives.
+    fn measure(&mut self) -> Result<(), Fault> {
+        let input = self.input.ok_or_else(|| Fault::Wrong("it is not known what the model takes".to_owned()))?;
+        let layers = self.layers.iter().map(|weighed| weighed.layer).collect();
+        let network = Network::of(input, layers).map_err(|e| Fault::Wrong(e.to_string()))?;
+        for (weighed, stage) in self.layers.iter().zip(network.stages()) {
+            if weighed.weight.len() != stage.weights() || weighed.bias.len() != weighed.layer.outputs {
+                let (weights, biases) = (weighed.weight.len(), weighed.bias.len());
+                return wrong!("{weights} weights and {biases} biases for a layer `{}`", weighed.layer);
+            }
+        }
+        self.form = network.stages().last().map(|stage| stage.output);
+        Ok(())
+    }
+
+    fn pool(&mut self, step: &Step<'_>, kind: PoolKind) -> Result<(), Fault> {
+        let [_, height, width] = self.planes()?;
+        let size = step.pair("kernel_shape", [0, 0])?;
+        let stride = step.pair("strides", [1, 1])?;
+        let rest = |at: usize, side: usize| side.checked_sub(size[at]).is_none_or(|free| free % stride[at].max(1) != 0);
+        if padding(step, [height, width], size, stride)? != [0, 0] || step.pair("dilations", [1, 1])? != [1, 1] {
+            return wrong!("a pool with padding or dilation");
+        }
+        if step.int("ceil_mode", 0) != 0 && (rest(0, height) || rest(1, width)) {
+            return wrong!("a pool whose last window is not whole (ceil_mode)");
+        }
+        self.add_pool(Pool { kind, size, stride })
+    }
+
+    fn whole_pool(&mut self) -> Result<(), Fault> {
+        let [_, height, width] = self.planes()?;
+        self.add_pool(Pool { kind: PoolKind::Average, size: [height, width], stride: [height, width] })
+    }
+
+    fn add_pool(&mut self, pool: Pool) -> Result<(), Fault> {
+        match self.layers.last_mut() {
+            Some(last) if last.layer.pool.is_none() => last.layer.pool = Some(pool),
+            Some(_) => return wrong!("a second pool on one layer"),
+            None => return wrong!("a pool before the first layer"),
+        }
+        self.measure()
+    }
+
+    fn activation(&mut self, activation: Activation) -> Result<(), Fault> {
+        let Some(last) = self.layers.last_mut() else { return wrong!("an activation before the first layer") };
+        if last.layer.activation != Activation::Identity {
+            return wrong!("a second activation on one layer");
+        }
+        // The largest of what never falls is the value of the largest.
+        let rises = !matches!(activation, Activation::Gelu | Activation::Silu);
+        if last.layer.pool.is_some_and(|pool| pool.kind != PoolKind::Max || !rises) {
+            return wrong!("an activation after a pool, where it makes a difference");
+        }
+        last.layer.activation = activation;
+        Ok(())
+    }
+
+    /// z · factor + more on the outputs of the last layer, which has no activation yet: one number each, or one for all.
+    fn on_outputs(&mut self, factor: &[f64], more: &[f64]) -> Result<(), Fault> {
+        let last = self.layers.last_mut().expect("asked for where there is one");
+        let outputs = last.layer.outputs;
+        let is_free = last.layer.activation == Activation::Identity && last.layer.pool.is_none();
+        if !is_free || [factor, more].iter().any(|part| part.len() != 1 && part.len() != outputs) {
+            return wrong!("arithmetic that is not one number for each output of the layer before it");
+        }
+        let of = |part: &[f64], output: usize| part[if part.len() == 1 { 0 } else { output }];
+        let inner = last.weight.len() / outputs;
+        for (place, weight) in last.weight.iter_mut().enumerate() {
+            *weight *= of(factor, if last.layer.kernel.is_some() { place / inner } else { place % outputs });
+        }
+        for (output, bias) in last.bias.iter_mut().enumerate() {
+            *bias = *bias * of(factor, output) + of(more, output);
+        }
+        Ok(())
+    }
+
+    fn normalise(&mut self, step: &Step<'_>) -> Result<(), Fault> {
+        if self.layers.is_empty() || step.int("training_mode", 0) != 0 {
+            return wrong!("a normalisation that is not of the outputs of a layer");
+        }
+        let [scale, bias, mean, variance] = [step.known(1)?, step.known(2)?, step.known(3)?, step.known(4)?];
+        let epsilon = f64::from(step.float("epsilon", 1e-5));
+        let count = scale.values().len();
+        if [bias, mean, variance].iter().any(|part| part.values().len() != count) {
+            return wrong!("its four lists are not as many");
+        }
+        let factor: Vec<f64> =
+            scale.values().iter().zip(variance.values()).map(|(s, v)| s / (v + epsilon).sqrt()).collect();
+        let more: Vec<f64> = (0..count).map(|at| bias.values()[at] - mean.values()[at] * factor[at]).collect();
+        self.on_outputs(&factor, &more)
+    }
+
+    fn scaler(&mut self, step: &Step<'_>) -> Result<(), Fault> {
+        let list = |name: &str| -> Vec<f64> {
+            step.attribute(name).map(|a| a.floats.iter().map(|&v| f64::from(v)).collect()).unwrap_or_default()
+        };
+        self.on_inputs(&list("scale"), &list("offset"))
+    }
+
+    /// (x − shift) · scale on the inputs, after what was done to them before.
+    fn on_inputs(&mut self, scale: &[f64], shift: &[f64]) -> Result<(), Fault> {
+        let Some(form) = self.form.or((scale.len() > 1).then_some(SampleShape::Flat(scale.len()))) else {
+            return wrong!("it is not known how many inputs there are");
+        };
+        (self.input, self.form) = (Some(form), Some(form));
+        let count = form.len();
+        let spread = |part: &[f64], usual: f64| -> Result<Vec<f64>, Fault> {
+            match (part, form) {
+                ([], _) => Ok(vec![usual; count]),
+                ([one], _) => Ok(vec![*one; count]),
+                (many, _) if many.len() == count => Ok(many.to_vec()),
+                (many, SampleShape::Planes([c, h, w])) if many.len() == c => {
+                    Ok(many.iter().flat_map(|&value| std::iter::repeat_n(value, h * w)).collect())
+                }
+                (many, _) => wrong!("{} numbers for {form} inputs", many.len()),
+            }
+        };
+        if self.scale.is_empty() {
+            (self.shift, self.scale) = (vec![0.0; count], vec![1.0; count]);
+        }
+        for (at, (scale, shift)) in spread(scale, 1.0)?.into_iter().zip(spread(shift, 0.0)?).enumerate() {
+            // ((x − a) · b − shift) · scale = (x − (a + shift / b)) · (b · scale).
+            self.shift[at] += shift / self.scale[at];
+            self.scale[at] *= scale;
+        }
+        Ok(())
+    }
+
+    fn arithmetic(&mut self, step: &Step<'_>) -> Result<(), Fault> {
+        let [left, right] = &step.others[..] else { return wrong!("two inputs are wanted") };
+        let part = match (left, right) {
+            (None, Some(part)) => part,
+            (Some(part), None) if matches!(step.node.op_type.as_str(), "Add" | "Mul") => part,
+            _ => return wrong!("the other side is not known, so it is no layer"),
+        };
+        let values = part.values().to_vec();
+        let inverse: Vec<f64> = values.iter().map(|value| 1.0 / value).collect();
+        let negative: Vec<f64> = values.iter().map(|value| -value).collect();
+        let op = step.node.op_type.as_str();
+        match (op, self.layers.is_empty()) {
+            ("Add", false) => self.on_outputs(&[1.0], &values),
+            ("Sub", false) => self.on_outputs(&[1.0], &negative),
+            ("Mul", false) => self.on_outputs(&values, &[0.0]),
+            (_, false) => self.on_outputs(&inverse, &[0.0]),
+            ("Add", true) => self.on_inputs(&[1.0], &negative),
+            ("Sub", true) => self.on_inputs(&[1.0], &values),
+            ("Mul", true) => self.on_inputs(&values, &[0.0]),
+            (_, true) => self.on_inputs(&inverse, &[0.0]),
+        }
+    }
+
+    /// The model, with what the tail and the names say.
+    pub(super) fn finish(mut self, tail: Tail, names: &Names) -> Result<Model, OnnxError> {
+        let no_chain = |problem: &str| OnnxError::NoChain(problem.to_owned());
+        let input = self.input.ok_or_else(|| no_chain("it does not say what it takes"))?;
+        let (outputs, sigmoid) = self.end();
+        let last = self.layers.last_mut().ok_or_else(|| no_chain("it has no layers"))?;
+        let (loss, is_value) = match tail.end {
+            Some(End::Softmax) => (Loss::CrossEntropy { smoothing: 0.0 }, false),
+            Some(End::Cut) => (Loss::Mse, false),
+            Some(End::Sigmoid) => (Loss::BinaryCrossEntropy, false),
+            // A sigmoid at the end is that of the probabilities.
+            None if sigmoid && (outputs == 1 || tail.has_begun()) => {
+                last.layer.activation = Activation::Identity;
+                (Loss::BinaryCrossEntropy, false)
+            }
+            None if sigmoid => {
+                let text =
+                    format!("it ends with a sigmoid of {outputs} outputs: several labels at a time are not predicted");
+                return Err(OnnxError::NoChain(text));
+            }
+            None if outputs == 1 && names.classes.is_empty() && tail.labels.is_empty() => (Loss::Mse, true),
+            None => (Loss::CrossEntropy { smoothing: 0.0 }, false),
+        };
+        let task = if is_value {
+            let scale = if self.exponent { TargetScale::Log } else { TargetScale::Plain };
+            Task::Value { shift: 0.0, deviation: 1.0, scale }
+        } else {
+            Task::Classes(labels(&tail.labels, &names.classes, outputs.max(2))?)
+        };
+        let network = Network::of(input, self.layers.iter().map(|weighed| weighed.layer).collect())?;
+        let numbers: Vec<f32> =
+            self.layers.iter().flat_map(|l| l.weight.iter().chain(&l.bias)).map(|&value| value as f32).collect();
+        let image = network.planes.filter(|planes| planes[0] == 1).map(|[_, h, w]| (h, w));
+        let features = features(&names.features, network.inputs, network.planes.is_some())?;
+        let model = Model {
+            loss,
+            target: names.target.clone().unwrap_or(if is_value { "value" } else { "class" }.to_owned()),
+            task,
+            features,
+            image,
+            encoder: None,
+            scaling: scaling(&self.shift, &self.scale),
+            recipe: Recipe::default(),
+            residuals: None,
+            parameters: Block::from(numbers.as_slice()),
+            network,
+        };
+        // The checks that a model file goes through.
+        Model::from_bytes(&model.to_bytes()?).map_err(OnnxError::NoChain)
+    }
+}
+
+/// The names of the classes: those given, those of the file, or their numbers.
+fn labels(stored: &[String], given: &[String], count: usize) -> Result<Vec<String>, OnnxError> {
+    let wrong = |what: &str, found: usize| OnnxError::NoChain(format!("{found} {what} for {count} classes"));
+    match (given, stored) {
+        ([], []) => Ok((0..count).map(|class| class.to_string()).collect()),
+        ([], stored) if stored.len() == count => Ok(stored.to_vec()),
+        ([], stored) => Err(wrong("labels", stored.len())),
+        (given, _) if given.len() == count => Ok(given.to_vec()),
+        (given, _) => Err(wrong("names", given.len())),
+    }
+}
+
+fn features(given: &[String], inputs: usize, are_planes: bool) -> Result<Vec<String>, OnnxError> {
+    match given {
+        [] if are_planes => Ok(Vec::new()),
+        [] => Ok((1..=inputs).map(|number| format!("x{number}")).collect()),
+        given if given.len() == inputs => Ok(given.to_vec()),
+        given => Err(OnnxError::NoChain(format!("{} names for {inputs} inputs", given.len()))),
+    }
+}
+
+fn scaling(shift: &[f64], scale: &[f64]) -> Scaling {
+    let single = |values: &[f64]| values.iter().map(|&value| value as f32).collect::<Vec<f32>>();
+    let (shift, scale) = (single(shift), single(scale));
+    match (shift.first(), scale.first()) {
+        (Some(&a), Some(&b)) if shift.iter().all(|v| *v == a) && scale.iter().all(|v| *v == b) => match (a, b) {
+            (0.0, 1.0) => Scaling::None,
+            (shift, scale) => Scaling::Uniform { shift, scale },
+        },
+        (Some(_), Some(_)) => Scaling::Columns { shift, scale },
+        _ => Scaling::None,
+    }
+}
+
+/// The padding on either side, which must be the same.
+fn padding(step: &Step<'_>, plane: [usize; 2], kernel: [usize; 2], stride: [usize; 2]) -> Result<[usize; 2], Fault> {
+    let pads = step.attribute("pads").map(|attribute| attribute.ints.as_slice());
+    let auto = step.text("auto_pad");
+    let mut needed = [0; 2];
+    for axis in 0..2 {
+        let positions = plane[axis].div_ceil(stride[axis].max(1)).max(1);
+        needed[axis] = ((positions - 1) * stride[axis] + kernel[axis]).saturating_sub(plane[axis]);
+    }
+    match (auto.as_str(), pads) {
+        ("SAME_UPPER" | "SAME_LOWER", _) if needed.iter().all(|n| n.is_multiple_of(2)) => Ok(needed.map(|n| n / 2)),
+        ("VALID", _) | ("" | "NOTSET", None | Some([])) => Ok([0, 0]),
+        ("" | "NOTSET", Some(&[top, left, bottom, right]))
+            if top == bottom && left == right && top >= 0 && left >= 0 =>
+        {
+            Ok([top as usize, left as usize])
+        }
+        (_, pads) => wrong!("padding {auto} {:?} is not the same on either side", pads.unwrap_or_default()),
+    }
+}

@@ -1,0 +1,5 @@
+//! To come.
+
+use super::Entry;
+
+pub(super) const ENTRIES: &[Entry] = &[];

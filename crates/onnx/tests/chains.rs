@@ -1,0 +1,101 @@
+//! Models of PyTorch and scikit-learn (`make_fixtures.py`), imported as ours and as graphs, against what these
+//! libraries said of the same samples.
+
+use chainrule::data::{Dataset, Matrix, Values};
+use chainrule::engine::Graph;
+use chainrule::{Activation, Model, predict};
+use chainrule_onnx::{Given, Names, OnnxModel};
+use std::path::{Path, PathBuf};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+/// The samples, row by row, and what the other library said of each.
+fn golden(name: &str) -> (Vec<Vec<f32>>, Vec<Vec<f64>>) {
+    let text = std::fs::read_to_string(fixture(&format!("{name}.json"))).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let row = |row: &serde_json::Value| match row.as_array() {
+        Some(numbers) => numbers.iter().map(|number| number.as_f64().unwrap()).collect(),
+        None => vec![row.as_f64().unwrap()],
+    };
+    let rows = |key: &str| json[key].as_array().unwrap().iter().map(row).collect::<Vec<Vec<f64>>>();
+    let x = rows("x").into_iter().map(|row| row.into_iter().map(|value| value as f32).collect()).collect();
+    (x, rows("outputs"))
+}
+
+fn predictions(model: &Model, x: &[Vec<f32>]) -> Vec<Vec<f64>> {
+    let features = Matrix::new(x.len(), x[0].len(), Values::Floats(x.concat()));
+    let data = Dataset {
+        target: None,
+        ..Dataset::new(
+            features,
+            chainrule::data::Target::Values { values: vec![0.0; x.len()], name: "y".into() },
+            "golden",
+        )
+    };
+    let mut all = vec![Vec::new(); x.len()];
+    predict(model, &data, |row, prediction| all[row] = prediction.values).unwrap();
+    all
+}
+
+fn assert_near(found: &[Vec<f64>], wanted: &[Vec<f64>]) {
+    assert_eq!(found.len(), wanted.len());
+    for (found, wanted) in found.iter().zip(wanted) {
+        assert_eq!(found.len(), wanted.len());
+        for (a, b) in found.iter().zip(wanted) {
+            assert!((a - b).abs() <= 1e-5 * b.abs().max(1.0), "{a} instead of {b}");
+        }
+    }
+}
+
+fn softmax(row: &[f64]) -> Vec<f64> {
+    let total: f64 = row.iter().map(|v| v.exp()).sum();
+    row.iter().map(|v| v.exp() / total).collect()
+}
+
+#[test]
+fn networks_of_pytorch() {
+    for name in ["torch_dynamo", "torch_script"] {
+        let (x, logits) = golden(name);
+        let onnx = OnnxModel::load(&fixture(&format!("{name}.onnx"))).unwrap();
+        let model = onnx.to_model(&Names::default()).unwrap();
+        let text =
+            "1x14x14, conv 3x3 4 pad 1, relu, maxpool 2, conv 3x3 8 stride 2, leaky-relu, dense 16, tanh, dense 5";
+        assert_eq!((model.network.to_string().as_str(), model.image), (text, Some((14, 14))));
+        let probabilities: Vec<Vec<f64>> = logits.iter().map(|row| softmax(row)).collect();
+        assert_near(&predictions(&model, &x), &probabilities);
+        // As a graph of the engine, with the logits as they are.
+        let graph = Graph::new();
+        let sizes = [("x".to_owned(), vec![x.len(), 1, 14, 14])].into();
+        let imported = onnx.import(&graph, &Given { sizes, ..Given::default() }).unwrap();
+        assert_eq!(imported.weights().count(), 8);
+        let found = imported.session::<f32>().unwrap().run(&[&x.concat()]).unwrap();
+        let found: Vec<Vec<f64>> = found[0].chunks(5).map(|row| row.iter().map(|&v| v.into()).collect()).collect();
+        assert_near(&found, &logits);
+    }
+}
+
+#[test]
+fn networks_of_scikit_learn() {
+    let cases: [(&str, &[&str], Activation); 3] = [
+        ("sklearn_classes", &["0", "1", "2"], Activation::Relu),
+        ("sklearn_names", &["setosa", "versicolor", "virginica"], Activation::Relu),
+        ("sklearn_two", &["0", "1"], Activation::Tanh),
+    ];
+    for (name, classes, activation) in cases {
+        let (x, probabilities) = golden(name);
+        let onnx = OnnxModel::load(&fixture(&format!("{name}.onnx"))).unwrap();
+        let model = onnx.to_model(&Names::default()).unwrap();
+        assert_eq!(model.classes(), classes, "{name}");
+        assert_eq!((model.network.layers[0].activation, model.network.layers.len()), (activation, 2));
+        assert_eq!(model.scaling.columns(), Some(4), "{name}");
+        assert_near(&predictions(&model, &x), &probabilities);
+    }
+    let (x, values) = golden("sklearn_value");
+    let onnx = OnnxModel::load(&fixture("sklearn_value.onnx")).unwrap();
+    let names = Names { target: Some("progression".into()), ..Names::default() };
+    let model = onnx.to_model(&names).unwrap();
+    assert_eq!((model.network.to_string().as_str(), model.target.as_str()), ("10-8-6-1", "progression"));
+    assert_near(&predictions(&model, &x), &values);
+}
