@@ -381,18 +381,19 @@ impl Stage {
         }
     }
 
-    /// What it has for each channel, beside the weights: biases, gains, running means and variances.
-    pub(crate) fn by_channel_kinds(&self) -> &'static [&'static str] {
+    /// The pieces of the block of parameters that it has: weights, and for each channel biases, gains, running means and
+    /// variances.
+    pub fn kinds(&self) -> &'static [&'static str] {
         match self.layer.norm {
-            None => &["b"],
-            Some(Norm::Batch) => &["b", "g", "m", "v"],
-            Some(_) => &["b", "g"],
+            None => &["w", "b"],
+            Some(Norm::Batch) => &["w", "b", "g", "m", "v"],
+            Some(_) => &["w", "b", "g"],
         }
     }
 
     /// How many numbers it has in the block of parameters.
     pub(crate) fn numbers(&self) -> usize {
-        self.weights() + self.by_channel_kinds().len() * self.layer.outputs
+        self.weights() + (self.kinds().len() - 1) * self.layer.outputs
     }
 
     /// How many gains it has: one a channel where there is a norm.

@@ -239,7 +239,7 @@ impl Network {
         for (number, stage) in (1..).zip(self.stages()) {
             let (shape, rank) = stage.weight_shape();
             list.push(piece(format!("w{number}"), &shape[..rank]));
-            for kind in stage.by_channel_kinds() {
+            for kind in &stage.kinds()[1..] {
                 list.push(piece(format!("{kind}{number}"), &[stage.layer.outputs]));
             }
         }
@@ -255,7 +255,7 @@ impl Network {
         for (number, stage) in (0..).zip(self.stages()) {
             let mut random = Stream::new(seed, number);
             let (inputs, outputs) = stage.fan();
-            for (kind, piece) in ["w"].iter().chain(stage.by_channel_kinds()).zip(&mut pieces) {
+            for (kind, piece) in stage.kinds().iter().zip(&mut pieces) {
                 let numbers = &mut parameters[piece.range];
                 match *kind {
                     "w" => init.weights(inputs, outputs, &mut random, numbers),

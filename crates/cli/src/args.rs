@@ -119,7 +119,7 @@ pub(crate) struct SummaryArgs {
 }
 
 /// A network in words, or the file that it stands in.
-fn network(text: &str) -> Result<Architecture, String> {
+pub(crate) fn network(text: &str) -> Result<Architecture, String> {
     let found = if text.ends_with(".toml") { Architecture::read(Path::new(text)) } else { text.parse() };
     found.map_err(|error| error.to_string())
 }

@@ -13,7 +13,8 @@ ONNX: a model of a table takes one input a column, [rows, 1]: numbers as doubles
 since 1970 UTC, categories and yes or no as strings (\"\" where missing). Any other takes x: pixels or features as they
 are in the data. It gives label and probabilities, or value, in the units of the data.
 
-Weights: named and laid out as those of a torch.nn.Sequential of the layers (0.weight [outputs, inputs], 0.bias, …).
+Weights: named and laid out as those of a torch.nn.Sequential of the layers (0.weight [outputs, inputs], 0.bias, …),
+norms and dropouts among them.
 
 Rust: a source file without dependencies and without the standard library, with a function predict. It takes features;
 for a table, those that its columns become.";
@@ -51,8 +52,8 @@ PyTorch (safetensors) say nothing of the layers: --model does.";
 pub(crate) struct ImportArgs {
     /// An ONNX file, or the weights of PyTorch as safetensors
     pub(crate) file: PathBuf,
-    /// The form of the inputs and the layers that weights of PyTorch are for
-    #[arg(long, value_name = "LAYERS")]
+    /// The form of the inputs and the layers that weights of PyTorch are for, or a TOML file with them
+    #[arg(long, value_name = "LAYERS", value_parser = crate::args::network)]
     pub(crate) model: Option<Architecture>,
     /// The names of the classes, in the order of the outputs [default: those in the file, or 0,1,2,…]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
@@ -60,9 +61,9 @@ pub(crate) struct ImportArgs {
     /// The columns of a table, in the order of the inputs [default: x1,x2,…]
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub(crate) features: Vec<String>,
-    /// The name of what is predicted [default: class or value]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) target: Option<String>,
+    /// The name of what is predicted, or of each value [default: class or value]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) target: Vec<String>,
     /// The model file to write
     #[arg(long, short, value_name = "FILE", default_value = "model.safetensors")]
     pub(crate) out: PathBuf,

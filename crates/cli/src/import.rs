@@ -7,14 +7,14 @@ use crate::output::note;
 use anyhow::{Context, Result, bail};
 use chainrule::data::Scaling;
 use chainrule::kernels::Block;
-use chainrule::{Architecture, Loss, Model, Network, Recipe, Stage, TargetScale, Task};
+use chainrule::{Architecture, Layer, Loss, Measure, Model, Network, Norm, Recipe, Stage, Task};
 use chainrule_onnx::{Names, OnnxModel};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 pub(crate) fn run(args: &ImportArgs) -> Result<()> {
     keep_inputs(&args.out, &[&args.file])?;
     chainrule::check_writable(&args.out)?;
-    let names = Names { classes: args.classes.clone(), features: args.features.clone(), target: args.target.clone() };
+    let names = Names { classes: args.classes.clone(), features: args.features.clone(), targets: args.target.clone() };
     let is_weights = args.file.extension().is_some_and(|ending| ending == "safetensors");
     let model = match &args.model {
         Some(architecture) => weights(args, architecture, &names)?,
@@ -29,11 +29,7 @@ pub(crate) fn run(args: &ImportArgs) -> Result<()> {
         }
     };
     model.save(&args.out)?;
-    let task = match &model.task {
-        Task::Classes(names) => format!("predicts `{}`, one of {} classes", model.target, names.len()),
-        Task::Value { .. } => format!("predicts the value `{}`", model.target),
-    };
-    note!("{}: {task}; written to {}", model.network, args.out.display());
+    note!("{}: {}; written to {}", model.network, crate::summary::task(&model), args.out.display());
     Ok(())
 }
 
@@ -51,28 +47,30 @@ fn weights(args: &ImportArgs, architecture: &Architecture, names: &Names) -> Res
     let path = args.file.display();
     let bytes = std::fs::read(&args.file).with_context(|| path.to_string())?;
     let tensors = SafeTensors::deserialize(&bytes).with_context(|| format!("{path} is no safetensors file"))?;
-    let pieces = in_order(&tensors);
-    let wanted = 2 * network.layers.len();
-    if pieces.len() != wanted {
-        bail!("{path} has {} tensors, and {} layers have {wanted} (weight and bias)", pieces.len(), wanted / 2);
-    }
+    let mut modules = modules(&tensors).into_iter();
     let mut parameters: Vec<f32> = Vec::new();
-    for (stage, pair) in network.stages().zip(pieces.chunks_exact(2)) {
-        for ((name, tensor), is_weight) in pair.iter().zip([true, false]) {
-            let values = piece(tensor, &stage, is_weight).with_context(|| format!("{path}: `{name}`"))?;
-            parameters.extend(values);
-        }
+    for (number, stage) in (1..).zip(network.stages()) {
+        let layer = Layer { residual: None, ..stage.layer };
+        let at = || format!("{path}, layer {number} (`{layer}`)");
+        let mut next = || modules.next().with_context(|| format!("{}: no tensors are left for it", at()));
+        let sums = next()?;
+        let norm = stage.layer.norm.map(|_| next()).transpose()?;
+        parameters.extend(pieces(&stage, &sums, norm.as_ref()).with_context(at)?);
+    }
+    if let Some(more) = modules.next() {
+        bail!("{path} has `{}` and more beyond the {} layers of --model", more.name, network.layers.len());
     }
     let outputs = network.outputs();
-    let (loss, task) = match (outputs, names.classes.as_slice()) {
-        (1, []) => (Loss::Mse, Task::Value { shift: 0.0, deviation: 1.0, scale: TargetScale::Plain }),
-        (1, given) => (Loss::BinaryCrossEntropy, Task::Classes(given.to_vec())),
-        (count, []) => {
-            (Loss::CrossEntropy { smoothing: 0.0 }, Task::Classes((0..count).map(|class| class.to_string()).collect()))
+    let (loss, task) = match names.classes.as_slice() {
+        _ if names.are_values(outputs) => (Loss::Mse, Task::Values(vec![Measure::PLAIN; outputs])),
+        given if outputs == 1 => (Loss::BinaryCrossEntropy, Task::Classes(given.to_vec())),
+        [] => {
+            let classes = (0..outputs).map(|class| class.to_string()).collect();
+            (Loss::CrossEntropy { smoothing: 0.0 }, Task::Classes(classes))
         }
-        (_, given) => (Loss::CrossEntropy { smoothing: 0.0 }, Task::Classes(given.to_vec())),
+        given => (Loss::CrossEntropy { smoothing: 0.0 }, Task::Classes(given.to_vec())),
     };
-    let usual = if matches!(task, Task::Value { .. }) { "value" } else { "class" };
+    let usual = if matches!(task, Task::Values(_)) { "value" } else { "class" };
     let features = match (names.features.as_slice(), network.planes) {
         ([], None) => (1..=network.inputs).map(|number| format!("x{number}")).collect(),
         (given, _) => given.to_vec(),
@@ -82,57 +80,98 @@ fn weights(args: &ImportArgs, architecture: &Architecture, names: &Names) -> Res
         network,
         loss,
         task,
-        target: names.target.clone().unwrap_or_else(|| usual.to_owned()),
+        targets: if names.targets.is_empty() { vec![usual.to_owned()] } else { names.targets.clone() },
         features,
         encoder: None,
         scaling: Scaling::None,
         recipe: Recipe::default(),
-        residuals: None,
+        residuals: Vec::new(),
         parameters: Block::from(parameters.as_slice()),
     };
     Model::from_bytes(&model.to_bytes()?).map_err(|problem| anyhow::anyhow!("{path}: {problem}"))
 }
 
-/// The tensors in the natural order of their names (2 before 10), the weight of a layer before its bias.
-fn in_order<'a>(tensors: &'a SafeTensors<'_>) -> Vec<(String, TensorView<'a>)> {
-    let mut all: Vec<(String, TensorView<'a>)> = tensors.tensors();
-    all.sort_by_cached_key(|(name, _)| {
-        let (layer, kind) = name.rsplit_once('.').unwrap_or(("", name));
+/// The tensors of a module of PyTorch, such as `0.weight` and `0.bias`.
+struct Module<'a> {
+    name: String,
+    tensors: Vec<(String, TensorView<'a>)>,
+}
+
+impl<'a> Module<'a> {
+    fn get(&self, kind: &str) -> Option<&TensorView<'a>> {
+        self.tensors.iter().find(|(name, _)| name == kind).map(|(_, tensor)| tensor)
+    }
+
+    /// Its numbers, which must have these sizes.
+    fn numbers(&self, kind: &str, sizes: &[usize]) -> Result<Vec<f32>> {
+        let name = format!("{}.{kind}", self.name);
+        let tensor = self.get(kind).with_context(|| format!("there is no `{name}`"))?;
+        if tensor.shape() != sizes {
+            bail!("`{name}` is {:?}, and {sizes:?} is wanted", tensor.shape());
+        }
+        let data = tensor.data();
+        Ok(match tensor.dtype() {
+            Dtype::F32 => data.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
+            Dtype::F64 => data.as_chunks::<8>().0.iter().map(|&bytes| f64::from_le_bytes(bytes) as f32).collect(),
+            other => bail!("the numbers of `{name}` are {other:?}, and F32 or F64 are wanted"),
+        })
+    }
+}
+
+/// The modules in the natural order of their names (2 before 10).
+fn modules<'a>(tensors: &'a SafeTensors<'_>) -> Vec<Module<'a>> {
+    let mut modules: Vec<Module<'a>> = Vec::new();
+    for (name, tensor) in tensors.tensors() {
+        let (module, kind) = name.rsplit_once('.').unwrap_or(("", &name));
+        match modules.iter_mut().find(|known| known.name == module) {
+            Some(known) => known.tensors.push((kind.to_owned(), tensor)),
+            None => modules.push(Module { name: module.to_owned(), tensors: vec![(kind.to_owned(), tensor)] }),
+        }
+    }
+    modules.sort_by_cached_key(|module| {
         let mut parts: Vec<(String, u64)> = Vec::new();
-        let mut rest = layer;
+        let mut rest = module.name.as_str();
         while !rest.is_empty() {
             let text = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
             let digits = rest[text..].find(|c: char| !c.is_ascii_digit()).map_or(rest.len(), |end| text + end);
             parts.push((rest[..text].to_owned(), rest[text..digits].parse().unwrap_or(0)));
             rest = &rest[digits..];
         }
-        (parts, kind != "weight", kind.to_owned())
+        parts
     });
-    all
+    modules
 }
 
-/// The numbers of a weight or bias in the layout of ours.
-fn piece(tensor: &TensorView<'_>, stage: &Stage, is_weight: bool) -> Result<Vec<f32>> {
-    let (shape, rank) = stage.weight_shape();
-    let dense = stage.layer.kernel.is_none();
-    let wanted = match (is_weight, dense) {
-        (false, _) => vec![stage.layer.outputs],
-        (true, true) => vec![shape[1], shape[0]],
-        (true, false) => shape[..rank].to_vec(),
+/// The parameters of a layer, in the layout of ours, from its module and that of its norm.
+fn pieces(stage: &Stage, sums: &Module<'_>, norm: Option<&Module<'_>>) -> Result<Vec<f32>> {
+    let outputs = stage.layer.outputs;
+    let mut all = weight(stage, sums)?;
+    let none = || Ok(vec![0.0; outputs]);
+    let bias = if sums.get("bias").is_some() { sums.numbers("bias", &[outputs]) } else { none() }?;
+    let Some(norm) = norm else {
+        all.extend(bias);
+        return Ok(all);
     };
-    if tensor.shape() != wanted {
-        let what = if is_weight { "weights" } else { "biases" };
-        bail!("it is {:?}, and the {what} of the layer `{}` are {wanted:?}", tensor.shape(), stage.layer);
+    all.extend(if norm.get("bias").is_some() { norm.numbers("bias", &[outputs]) } else { none() }?);
+    all.extend(norm.numbers("weight", &[outputs])?);
+    if stage.layer.norm == Some(Norm::Batch) {
+        // What a bias below the norm adds, its mean takes away again.
+        let mean = norm.numbers("running_mean", &[outputs])?;
+        all.extend(mean.iter().zip(&bias).map(|(mean, bias)| mean - bias));
+        all.extend(norm.numbers("running_var", &[outputs])?);
+    } else if bias.iter().any(|bias| *bias != 0.0) {
+        bail!("`{}.bias` stands below a norm over each sample, where layers of ours have none", sums.name);
     }
-    let data = tensor.data();
-    let values: Vec<f32> = match tensor.dtype() {
-        Dtype::F32 => data.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
-        Dtype::F64 => data.as_chunks::<8>().0.iter().map(|&bytes| f64::from_le_bytes(bytes) as f32).collect(),
-        other => bail!("its numbers are {other:?}, and F32 or F64 are wanted"),
-    };
-    if !(is_weight && dense) {
-        return Ok(values);
+    Ok(all)
+}
+
+/// The weights in the layout of ours: those of a dense layer are the other way round.
+fn weight(stage: &Stage, module: &Module<'_>) -> Result<Vec<f32>> {
+    let (shape, rank) = stage.weight_shape();
+    if stage.layer.kernel.is_some() {
+        return module.numbers("weight", &shape[..rank]);
     }
     let (inputs, outputs) = (shape[0], shape[1]);
+    let values = module.numbers("weight", &[outputs, inputs])?;
     Ok((0..inputs * outputs).map(|at| values[at % outputs * inputs + at / outputs]).collect())
 }

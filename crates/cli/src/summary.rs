@@ -117,7 +117,8 @@ fn named_values(targets: &[String]) -> String {
     format!("the {} {}", if names.len() == 1 { "value" } else { "values" }, names.join(", "))
 }
 
-fn task(model: &Model) -> String {
+/// What a model predicts, in words.
+pub(crate) fn task(model: &Model) -> String {
     match &model.task {
         Task::Classes(names) => format!("predicts `{}`, one of {} classes", model.target(), names.len()),
         Task::Values(_) => format!("predicts {}", named_values(&model.targets)),

@@ -169,9 +169,14 @@ fn rust_source_predicts_without_the_standard_library() {
     let image = "1x8x8, conv 3x2 4 stride 2x1 pad 1x0, leaky-relu, maxpool 2x3 stride 1, conv 2x2 4 groups 2, tanh, avgpool 1x2 stride 1, \
                  dense 12, softplus, dense 9, elu, dense 10";
     let dense = "3, dense 8, silu, dense 8, gelu, dense 6, sigmoid, dense 2";
-    for (data, target, layers) in
-        [(digits, "digit", image), ("numbers.csv", "class", dense), ("numbers.csv", "x3", "3, dense 4, relu, dense 1")]
-    {
+    let norms = "1x8x8, conv 3x3 4 pad 1, batchnorm, relu, residual(conv 3x3 4 pad 2 dilate 2, groupnorm 2), relu, maxpool 3 \
+                 stride 2 pad 1, dense 8, layernorm, tanh, residual(dense 8, rmsnorm), relu, dropout 0.1, dense 10";
+    for (data, target, layers) in [
+        (digits, "digit", image),
+        (digits, "digit", norms),
+        ("numbers.csv", "class", dense),
+        ("numbers.csv", "x3", "3, dense 4, relu, dense 1"),
+    ] {
         let train = ["train", data, "--target", target, "--model", layers, "--epochs", "1", "--out", "m"];
         chainrule(&folder).args(train).assert().success();
         chainrule(&folder).args(["export", "m", "--rust", "model.rs"]).assert().success();
@@ -255,9 +260,11 @@ fn what_cannot_be_done_is_said_in_a_line() {
         (
             &["import", "w.safetensors", "--model", "3-5-2"],
             1,
-            "`0.weight`: it is [64, 3], and the weights of the layer `dense 5, relu` are [5, 3]",
+            "layer 1 (`dense 5, relu`): `0.weight` is [64, 3], and [5, 3] is wanted",
         ),
-        (&["import", "w.safetensors", "--model", "3-2"], 1, "4 tensors, and 1 layers have 2"),
+        (&["import", "w.safetensors", "--model", "3, dense 64, tanh"], 1, "has `2` and more beyond the 1 layers"),
+        (&["import", "w.safetensors", "--model", "3-64-2-2"], 1, "layer 3 (`dense 2`): no tensors are left"),
+        (&["import", "w.safetensors", "--model", "3, dense 64, batchnorm"], 1, "`2.bias` is [2], and [64]"),
         (&["import", fixtures, "--classes", "a,b"], 1, "2 names for 5 classes"),
         (&["import", fixtures, "--out", fixtures], 2, "would be overwritten"),
     ];

@@ -30,7 +30,7 @@ fn predictions(model: &Model, x: &[Vec<f32>]) -> Vec<Vec<f64>> {
         target: None,
         ..Dataset::new(
             features,
-            chainrule::data::Target::Values { values: vec![0.0; x.len()], name: "y".into() },
+            chainrule::data::Target::value(vec![0.0; x.len()], "y"),
             "golden",
         )
     };
@@ -94,8 +94,8 @@ fn networks_of_scikit_learn() {
     }
     let (x, values) = golden("sklearn_value");
     let onnx = OnnxModel::load(&fixture("sklearn_value.onnx")).unwrap();
-    let names = Names { target: Some("progression".into()), ..Names::default() };
+    let names = Names { targets: vec!["progression".into()], ..Names::default() };
     let model = onnx.to_model(&names).unwrap();
-    assert_eq!((model.network.to_string().as_str(), model.target.as_str()), ("10-8-6-1", "progression"));
+    assert_eq!((model.network.to_string().as_str(), model.target().as_str()), ("10-8-6-1", "progression"));
     assert_near(&predictions(&model, &x), &values);
 }

@@ -1,7 +1,7 @@
 //! A model as one Rust source file that needs nothing, not even the standard library.
 
 use chainrule::data::Scaling;
-use chainrule::{Activation, Loss, Model, PoolKind, SampleShape, Stage, TargetScale, Task};
+use chainrule::{Activation, Loss, Measure, Model, Norm, PoolKind, SampleShape, Stage, TargetScale, Task};
 use std::fmt::Write;
 
 /// The functions that every file has, and those of layers and activations.
@@ -12,7 +12,7 @@ pub(super) fn source(model: &Model) -> String {
     let (inputs, raw) = (model.network.inputs, model.network.outputs());
     let outputs = match &model.task {
         Task::Classes(names) => names.len(),
-        Task::Value { .. } => raw,
+        Task::Values(_) => raw,
     };
     let mut text = String::new();
     let mut line = |args: std::fmt::Arguments<'_>| {
@@ -26,9 +26,9 @@ pub(super) fn source(model: &Model) -> String {
     line(format_args!("/// How many numbers are predicted.\npub const OUTPUTS: usize = {outputs};"));
     names(&mut line, "What the inputs are, in order.", "FEATURES", &model.features);
     names(&mut line, "The classes, in the order of their probabilities.", "CLASSES", model.classes());
-    for (number, pair) in (1..).zip(model.network.segments().chunks_exact(2)) {
-        for (kind, segment) in ["WEIGHT", "BIAS"].iter().zip(pair) {
-            numbers(&mut line, &format!("{kind}_{number}"), &model.parameters[segment.range.clone()]);
+    for (number, stage) in (1..).zip(model.network.stages()) {
+        for (name, values) in stored(model, number, &stage) {
+            numbers(&mut line, &format!("{name}_{number}"), &values);
         }
     }
     if let Scaling::Columns { shift, scale } = &model.scaling {
@@ -42,8 +42,37 @@ pub(super) fn source(model: &Model) -> String {
 
 fn gives(model: &Model) -> String {
     match &model.task {
-        Task::Classes(_) => format!("the probability of each class of `{}`", model.target.escape_debug()),
-        Task::Value { .. } => format!("`{}`", model.target.escape_debug()),
+        Task::Classes(_) => format!("the probability of each class of `{}`", model.target().escape_debug()),
+        Task::Values(_) => format!("`{}`", model.target().escape_debug()),
+    }
+}
+
+/// The numbers of a layer by their names. A batch norm with the moments of training is a factor and a shift for each
+/// channel, and goes into weights and biases.
+fn stored(model: &Model, number: usize, stage: &Stage) -> Vec<(&'static str, Vec<f32>)> {
+    let segments = model.network.segments();
+    let piece = |kind: &str| {
+        let segment = segments.iter().find(|segment| segment.name == format!("{kind}{number}"));
+        segment.map_or(&[][..], |segment| &model.parameters[segment.range.clone()])
+    };
+    let (mut weight, mut bias) = (piece("w").to_vec(), piece("b").to_vec());
+    match stage.layer.norm {
+        None => vec![("WEIGHT", weight), ("BIAS", bias)],
+        Some(Norm::Batch) => {
+            let outputs = stage.layer.outputs;
+            let each = weight.len() / outputs;
+            for o in 0..outputs {
+                let factor = f64::from(piece("g")[o]) / (f64::from(piece("v")[o]) + Norm::EPSILON).sqrt();
+                bias[o] = (f64::from(bias[o]) - factor * f64::from(piece("m")[o])) as f32;
+                let of_output =
+                    |at: &usize| if stage.layer.kernel.is_some() { at / each == o } else { at % outputs == o };
+                for at in (0..weight.len()).filter(of_output) {
+                    weight[at] = (f64::from(weight[at]) * factor) as f32;
+                }
+            }
+            vec![("WEIGHT", weight), ("BIAS", bias)]
+        }
+        Some(_) => vec![("WEIGHT", weight), ("BIAS", bias), ("GAIN", piece("g").to_vec())],
     }
 }
 
@@ -88,12 +117,27 @@ fn predict(line: &mut Line<'_>, model: &Model, raw: usize) {
 fn layer(line: &mut Line<'_>, number: usize, stage: &Stage) {
     let below = number - 1;
     line(format_args!("    let mut x{number} = [0.0f32; {}];", stage.z.len()));
+    // A batch norm is part of the weights, another one comes after the sums, and has the bias.
+    let norm = stage.layer.norm.filter(|norm| *norm != Norm::Batch);
+    let outputs = stage.layer.outputs;
+    let bias = if norm.is_some() { format!("[0.0; {outputs}]") } else { format!("BIAS_{number}") };
     match (stage.layer.kernel, stage.input, stage.z) {
         (Some(kernel), SampleShape::Planes(input), SampleShape::Planes(output)) => line(format_args!(
-            "    conv(&x{below}, {input:?}, &WEIGHT_{number}, &BIAS_{number}, {:?}, {:?}, {:?}, {}, {output:?}, &mut x{number});",
-            kernel.size, kernel.stride, kernel.padding, kernel.groups
+            "    conv(&x{below}, {input:?}, &WEIGHT_{number}, &{bias}, {:?}, {:?}, {:?}, {:?}, {}, {output:?}, &mut x{number});",
+            kernel.size, kernel.stride, kernel.padding, kernel.dilation, kernel.groups
         )),
-        _ => line(format_args!("    dense(&x{below}, &WEIGHT_{number}, &BIAS_{number}, &mut x{number});")),
+        _ => line(format_args!("    dense(&x{below}, &WEIGHT_{number}, &{bias}, &mut x{number});")),
+    }
+    if let Some(norm) = norm {
+        let groups = if let Norm::Group(groups) = norm { groups } else { 1 };
+        let (eps, centred) = (Norm::EPSILON as f32, norm != Norm::Rms);
+        line(format_args!(
+            "    normalize(&mut x{number}, {groups}, {centred}, {eps:?}, &GAIN_{number}, &BIAS_{number});"
+        ));
+    }
+    if let Some(passed) = stage.layer.residual {
+        let from = number - passed;
+        line(format_args!("    for (v, &more) in x{number}.iter_mut().zip(&x{from}) {{ *v += more; }}"));
     }
     let value = match stage.layer.activation {
         Activation::Identity => None,
@@ -114,8 +158,8 @@ fn layer(line: &mut Line<'_>, number: usize, stage: &Stage) {
         let largest = pool.kind == PoolKind::Max;
         line(format_args!("    let mut p{number} = [0.0f32; {}];", stage.output.len()));
         line(format_args!(
-            "    pool(&x{number}, {z:?}, {:?}, {:?}, {largest}, {output:?}, &mut p{number});",
-            pool.size, pool.stride
+            "    pool(&x{number}, {z:?}, {:?}, {:?}, {:?}, {largest}, {output:?}, &mut p{number});",
+            pool.size, pool.stride, pool.padding
         ));
         line(format_args!("    let x{number} = p{number};"));
     }
@@ -124,10 +168,12 @@ fn layer(line: &mut Line<'_>, number: usize, stage: &Stage) {
 /// As `chainrule predict` turns outputs into probabilities or values.
 fn outputs(line: &mut Line<'_>, model: &Model, raw: usize) {
     match (&model.task, model.loss) {
-        (Task::Value { shift, deviation, scale }, _) => {
-            let value = format!("y[i] * {:?} + {:?}", *deviation as f32, *shift as f32);
-            let value = if *scale == TargetScale::Log { format!("exp({value})") } else { value };
-            line(format_args!("    for i in 0..OUTPUTS {{ out[i] = {value}; }}"));
+        (Task::Values(measures), _) => {
+            for (at, Measure { shift, deviation, scale }) in measures.iter().enumerate() {
+                let value = format!("y[{at}] * {:?} + {:?}", *deviation as f32, *shift as f32);
+                let value = if *scale == TargetScale::Log { format!("exp({value})") } else { value };
+                line(format_args!("    out[{at}] = {value};"));
+            }
         }
         (Task::Classes(_), Loss::CrossEntropy { .. }) => line(format_args!("    softmax(&y, out);")),
         (Task::Classes(_), loss) => {

@@ -14,27 +14,38 @@ struct Piece {
     values: Vec<f32>,
 }
 
-/// The pieces under the names that they have in a `torch.nn.Sequential` of convolutions, activations, pools, Flatten
-/// and Linear: the position of the module, and `weight` or `bias`.
+/// The pieces under the names that they have in a `torch.nn.Sequential` of convolutions, norms, activations, pools,
+/// dropouts, Flatten and Linear: the position of the module, and `weight`, `bias`, `running_mean` or `running_var`. Below a
+/// norm there is no bias; what ours adds after it is that of the norm.
 fn pieces(model: &Model) -> Vec<Piece> {
-    let segments = model.network.segments();
     let (mut pieces, mut position, mut below) = (Vec::new(), 0, model.network.input());
-    for (stage, pair) in model.network.stages().zip(segments.chunks_exact(2)) {
+    let mut segments = model.network.segments().into_iter();
+    for stage in model.network.stages() {
         if let (SampleShape::Planes(_), SampleShape::Flat(_)) = (below, stage.input) {
             position += 1;
         }
         below = stage.output;
-        for (segment, kind) in pair.iter().zip(["weight", "bias"]) {
+        let is_normal = usize::from(stage.layer.norm.is_some());
+        for _ in 0..stage.kinds().len() {
+            let segment = segments.next().expect("each layer has its pieces");
+            let (module, kind) = match segment.name.as_bytes()[0] {
+                b'w' => (position, "weight"),
+                b'b' => (position + is_normal, "bias"),
+                b'g' => (position + 1, "weight"),
+                b'm' => (position + 1, "running_mean"),
+                _ => (position + 1, "running_var"),
+            };
             let mut sizes: Vec<usize> = segment.shape.sizes().collect();
-            let mut values = model.parameters[segment.range.clone()].to_vec();
+            let mut values = model.parameters[segment.range].to_vec();
             if let [inputs, outputs] = sizes[..] {
                 values = (0..inputs * outputs).map(|at| values[at % inputs * outputs + at / inputs]).collect();
                 sizes = vec![outputs, inputs];
             }
-            pieces.push(Piece { name: format!("{position}.{kind}"), sizes, values });
+            pieces.push(Piece { name: format!("{module}.{kind}"), sizes, values });
         }
-        let active = usize::from(stage.layer.activation != Activation::Identity);
-        position += 1 + active + usize::from(stage.layer.pool.is_some());
+        let layer = stage.layer;
+        let others = [layer.activation != Activation::Identity, layer.pool.is_some(), layer.dropout.is_some()];
+        position += 1 + is_normal + others.into_iter().filter(|there| *there).count();
     }
     pieces
 }

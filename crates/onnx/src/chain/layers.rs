@@ -7,7 +7,7 @@ use crate::tensor::Tensor;
 use chainrule::data::Scaling;
 use chainrule::kernels::Block;
 use chainrule::{
-    Activation, Kernel, Layer, Loss, Model, Network, Pool, PoolKind, Recipe, SampleShape, TargetScale, Task,
+    Activation, Kernel, Layer, Loss, Measure, Model, Network, Pool, PoolKind, Recipe, SampleShape, TargetScale, Task,
 };
 
 /// A layer with its weights, in the layout of ours.
@@ -178,18 +178,12 @@ impl Chain {
         let &[outputs, _, kh, kw] = weight.sizes() else {
             return wrong!("weights {:?} are not those of a convolution over planes", weight.sizes());
         };
-        if step.pair("dilations", [1, 1])? != [1, 1] {
-            return wrong!("a dilated convolution");
-        }
-        let (size, stride) = ([kh, kw], step.pair("strides", [1, 1])?);
-        let padding = padding(step, [height, width], size, stride)?;
+        let (size, stride, dilation) = ([kh, kw], step.pair("strides", [1, 1])?, step.pair("dilations", [1, 1])?);
+        let spanned = [0, 1].map(|axis| size[axis].saturating_sub(1).saturating_mul(dilation[axis]).saturating_add(1));
+        let padding = padding(step, [height, width], spanned, stride)?;
         let groups = usize::try_from(step.int("group", 1)).unwrap_or(0);
-        let layer = Layer {
-            outputs,
-            activation: Activation::Identity,
-            kernel: Some(Kernel { size, stride, padding, groups }),
-            pool: None,
-        };
+        let kernel = Some(Kernel { size, stride, padding, dilation, groups });
+        let layer = Layer { kernel, ..Layer::dense(outputs, Activation::Identity) };
         let bias = match step.others.get(2).and_then(Option::as_ref) {
             Some(bias) => bias.values().to_vec(),
             None => vec![0.0; outputs],
@@ -218,18 +212,22 @@ impl Chain {
         let size = step.pair("kernel_shape", [0, 0])?;
         let stride = step.pair("strides", [1, 1])?;
         let rest = |at: usize, side: usize| side.checked_sub(size[at]).is_none_or(|free| free % stride[at].max(1) != 0);
-        if padding(step, [height, width], size, stride)? != [0, 0] || step.pair("dilations", [1, 1])? != [1, 1] {
-            return wrong!("a pool with padding or dilation");
+        let padding = padding(step, [height, width], size, stride)?;
+        if step.pair("dilations", [1, 1])? != [1, 1] {
+            return wrong!("a pool with dilation");
+        }
+        if padding != [0, 0] && kind == PoolKind::Average && step.int("count_include_pad", 0) != 0 {
+            return wrong!("a mean that counts its padding");
         }
         if step.int("ceil_mode", 0) != 0 && (rest(0, height) || rest(1, width)) {
             return wrong!("a pool whose last window is not whole (ceil_mode)");
         }
-        self.add_pool(Pool { kind, size, stride })
+        self.add_pool(Pool { kind, size, stride, padding })
     }
 
     fn whole_pool(&mut self) -> Result<(), Fault> {
-        let [_, height, width] = self.planes()?;
-        self.add_pool(Pool { kind: PoolKind::Average, size: [height, width], stride: [height, width] })
+        self.planes()?;
+        self.add_pool(Pool { kind: PoolKind::Average, size: Pool::WHOLE, stride: [1, 1], padding: [0, 0] })
     }
 
     fn add_pool(&mut self, pool: Pool) -> Result<(), Fault> {
@@ -369,12 +367,12 @@ impl Chain {
                     format!("it ends with a sigmoid of {outputs} outputs: several labels at a time are not predicted");
                 return Err(OnnxError::NoChain(text));
             }
-            None if outputs == 1 && names.classes.is_empty() && tail.labels.is_empty() => (Loss::Mse, true),
+            None if names.are_values(outputs) && tail.labels.is_empty() => (Loss::Mse, true),
             None => (Loss::CrossEntropy { smoothing: 0.0 }, false),
         };
         let task = if is_value {
             let scale = if self.exponent { TargetScale::Log } else { TargetScale::Plain };
-            Task::Value { shift: 0.0, deviation: 1.0, scale }
+            Task::Values(vec![Measure { scale, ..Measure::PLAIN }; outputs])
         } else {
             Task::Classes(labels(&tail.labels, &names.classes, outputs.max(2))?)
         };
@@ -385,14 +383,14 @@ impl Chain {
         let features = features(&names.features, network.inputs, network.planes.is_some())?;
         let model = Model {
             loss,
-            target: names.target.clone().unwrap_or(if is_value { "value" } else { "class" }.to_owned()),
+            targets: targets(&names.targets, &task)?,
             task,
             features,
             image,
             encoder: None,
             scaling: scaling(&self.shift, &self.scale),
             recipe: Recipe::default(),
-            residuals: None,
+            residuals: Vec::new(),
             parameters: Block::from(numbers.as_slice()),
             network,
         };
@@ -410,6 +408,20 @@ fn labels(stored: &[String], given: &[String], count: usize) -> Result<Vec<Strin
         ([], stored) => Err(wrong("labels", stored.len())),
         (given, _) if given.len() == count => Ok(given.to_vec()),
         (given, _) => Err(wrong("names", given.len())),
+    }
+}
+
+/// The names of what is predicted: those given, or a name of our own.
+fn targets(given: &[String], task: &Task) -> Result<Vec<String>, OnnxError> {
+    let (usual, count) = match task {
+        Task::Classes(_) => ("class", 1),
+        Task::Values(measures) => ("value", measures.len()),
+    };
+    match given {
+        [] if count == 1 => Ok(vec![usual.to_owned()]),
+        [] => Ok((1..=count).map(|number| format!("{usual}{number}")).collect()),
+        given if given.len() == count => Ok(given.to_vec()),
+        given => Err(OnnxError::NoChain(format!("{} targets for {count}", given.len()))),
     }
 }
 

@@ -27,8 +27,16 @@ pub struct Names {
     pub classes: Vec<String>,
     /// The columns, in the order of the inputs; "x1", "x2", … if none are given.
     pub features: Vec<String>,
-    /// What is predicted.
-    pub target: Option<String>,
+    /// What is predicted: a class, or values, of which there may be several.
+    pub targets: Vec<String>,
+}
+
+impl Names {
+    /// Whether so many outputs are values, unless the file says otherwise: one is, and as many as are named.
+    pub fn are_values(&self, outputs: usize) -> bool {
+        let is_several = self.targets.len() > 1 && self.targets.len() == outputs;
+        self.classes.is_empty() && (outputs == 1 || is_several)
+    }
 }
 
 impl OnnxModel {
@@ -36,7 +44,8 @@ impl OnnxModel {
     /// others export them, scikit-learn's with its scaler and labels, and what [`crate::export`] writes of a model
     /// without columns.
     ///
-    /// Several outputs count as classes, one as a value, unless it goes through a sigmoid.
+    /// Several outputs count as classes unless each has a target of its own, one as a value unless it goes through a
+    /// sigmoid.
     ///
     /// # Errors
     /// The first node that is no such layer, and weights and names that do not fit.

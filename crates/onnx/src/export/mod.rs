@@ -24,8 +24,8 @@ const IR_VERSION: i64 = 11;
 /// seconds since 1970 UTC, categories and yes or no as strings ("" where one is missing). Any other takes `x`: images as
 /// `[rows, channels, height, width]` for a network that begins with a convolution, else `[rows, features]`.
 ///
-/// It gives, for classes, `label` `[rows]` (strings) and `probabilities` `[rows, classes]`, for a real value `value`
-/// `[rows, 1]` in its own units.
+/// It gives, for classes, `label` `[rows]` (strings) and `probabilities` `[rows, classes]`, for real values `value`
+/// `[rows, targets]` in their own units.
 ///
 /// # Errors
 /// A model that has nothing to say in ONNX, such as one beyond 2 GiB.

@@ -3,29 +3,37 @@
 use super::writer::{Name, Writer, int};
 use crate::kind::Kind;
 use crate::schema::tensor_proto::DataType;
-use chainrule::{Loss, Model, TargetScale, Task};
+use chainrule::{Loss, Measure, Model, TargetScale, Task};
 
 /// Names the results of `raw` `[rows, outputs]`.
 pub(super) fn outputs(writer: &mut Writer, model: &Model, raw: &str) {
     match &model.task {
         Task::Classes(names) => classes(writer, model, names, raw),
-        Task::Value { shift, deviation, scale } => value(writer, [*shift, *deviation], *scale, raw),
+        Task::Values(measures) => values(writer, measures, raw),
     }
 }
 
-/// scaled · deviation + shift, taken back from its scale; in doubles, so that it is the nearest float.
-fn value(writer: &mut Writer, [shift, deviation]: [f64; 2], scale: TargetScale, raw: &str) {
+/// scaled · deviation + shift, taken back from their scales; in doubles, so that they are the nearest floats.
+fn values(writer: &mut Writer, measures: &[Measure], raw: &str) {
     let wide = writer.cast(raw, DataType::Double);
-    let [shift, deviation] = [shift, deviation].map(|value| writer.number(Kind::Double, value));
+    let shift = writer.numbers(Kind::Double, measures.iter().map(|measure| measure.shift).collect());
+    let deviation = writer.numbers(Kind::Double, measures.iter().map(|measure| measure.deviation).collect());
     let spread = writer.node("Mul", &[&wide, &deviation], Vec::new());
     let mut value = writer.node("Add", &[&spread, &shift], Vec::new());
-    if scale == TargetScale::Log {
+    let is_log: Vec<f64> = measures.iter().map(|measure| f64::from(measure.scale == TargetScale::Log)).collect();
+    if is_log.contains(&1.0) {
         let most = writer.number(Kind::Double, f64::from(f32::MAX));
         let exp = writer.node("Exp", &[&value], Vec::new());
-        value = writer.node("Min", &[&exp, &most], Vec::new());
+        let exp = writer.node("Min", &[&exp, &most], Vec::new());
+        value = if is_log.contains(&0.0) {
+            let is_log = writer.numbers(Kind::Bool, is_log);
+            writer.node("Where", &[&is_log, &exp, &value], Vec::new())
+        } else {
+            exp
+        };
     }
     let value = writer.cast(&value, DataType::Float);
-    writer.output("value", &value, DataType::Float, &[1]);
+    writer.output("value", &value, DataType::Float, &[measures.len()]);
 }
 
 fn classes(writer: &mut Writer, model: &Model, names: &[String], raw: &str) {
