@@ -11,8 +11,9 @@ use crate::ops;
 use crate::schema::{FunctionProto, GraphProto, NodeProto, ValueInfoProto, tensor_shape_proto, type_proto};
 use crate::tensor::Tensor;
 use crate::value::{Held, Known, Leaves, Value};
-use chainrule::engine::{Expr, Graph, Plan, Session};
+use chainrule::engine::{EngineError, Expr, Graph, Plan, Session};
 use chainrule::kernels::Real;
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
@@ -76,7 +77,7 @@ impl OnnxModel {
     /// that must be given, and names that no earlier node gives.
     pub fn import<'g>(&self, graph: &'g Graph, given: &Given) -> Result<Imported<'g>, OnnxError> {
         let proto = self.proto.graph.as_ref().expect("checked when it was read");
-        let importer = Importer { model: self, leaves: Leaves::new(graph) };
+        let importer = Importer::new(self, graph);
         importer.check_known(proto)?;
         let mut scope = importer.initializers(proto)?;
         let mut inputs = Vec::new();
@@ -93,7 +94,6 @@ impl OnnxModel {
             let output = match scope.get(&info.name) {
                 Some(Value::Known(known)) => Output::Known(known.tensor.clone()),
                 Some(Value::Node(expr, kind)) => Output::Node(*expr, *kind),
-                Some(Value::List(_)) => return Err(damaged(format!("the result `{}` is a sequence", info.name))),
                 None => return Err(damaged(format!("no node gives the result `{}`", info.name))),
             };
             outputs.push((info.name.clone(), output));
@@ -111,6 +111,9 @@ pub(crate) type Scope<'g> = HashMap<String, Value<'g>>;
 
 /// How deep functions and bodies may lie in one another.
 const MOST_DEPTH: usize = 32;
+
+/// The most nodes, those of bodies and functions counted each time.
+const MOST_NODES: usize = 1 << 20;
 
 /// The most numbers that computing what is known may take at a time.
 const MOST_KNOWN: usize = 1 << 27;
@@ -132,9 +135,14 @@ pub(crate) fn label(node: &NodeProto) -> String {
 pub(crate) struct Importer<'m, 'g> {
     pub(crate) model: &'m OnnxModel,
     pub(crate) leaves: Leaves<'g>,
+    written: Cell<usize>,
 }
 
 impl<'m, 'g> Importer<'m, 'g> {
+    pub(crate) fn new(model: &'m OnnxModel, graph: &'g Graph) -> Self {
+        Self { model, leaves: Leaves::new(graph), written: Cell::new(0) }
+    }
+
     fn function(&self, node: &NodeProto) -> Option<&'m FunctionProto> {
         let fits =
             |f: &&FunctionProto| f.name == node.op_type && f.domain == node.domain && f.overload == node.overload;
@@ -147,7 +155,7 @@ impl<'m, 'g> Importer<'m, 'g> {
         let mut unknown = BTreeSet::new();
         let mut rest: Vec<&NodeProto> = graph.node.iter().chain(functions).collect();
         while let Some(node) = rest.pop() {
-            let known = is_default(&node.domain) && ops::find(&node.op_type).is_some();
+            let known = is_default(&node.domain) && ops::names().any(|name| name == node.op_type);
             if !known && self.function(node).is_none() {
                 let domain = if is_default(&node.domain) { String::new() } else { format!("{}.", node.domain) };
                 unknown.insert(format!("{domain}{}", node.op_type));
@@ -163,7 +171,7 @@ impl<'m, 'g> Importer<'m, 'g> {
     }
 
     /// The stored tensors of a graph by their names.
-    fn initializers(&self, graph: &GraphProto) -> Result<Scope<'g>, OnnxError> {
+    pub(crate) fn initializers(&self, graph: &GraphProto) -> Result<Scope<'g>, OnnxError> {
         if !graph.sparse_initializer.is_empty() {
             return Err(damaged("it has sparse tensors, which are not supported".to_owned()));
         }
@@ -200,6 +208,7 @@ impl<'m, 'g> Importer<'m, 'g> {
             return Err(damaged(format!("functions and bodies lie more than {MOST_DEPTH} deep in one another")));
         }
         for node in nodes {
+            self.count()?;
             let inputs = inputs(node, scope)?;
             let results = match self.function(node) {
                 Some(function) => self.call(function, node, inputs, depth)?,
@@ -208,6 +217,15 @@ impl<'m, 'g> Importer<'m, 'g> {
             for (name, value) in node.output.iter().zip(results).filter(|(name, _)| !name.is_empty()) {
                 scope.insert(name.clone(), value);
             }
+        }
+        Ok(())
+    }
+
+    /// Bodies and functions may name each other so that few bytes make very many nodes.
+    fn count(&self) -> Result<(), OnnxError> {
+        self.written.set(self.written.get() + 1);
+        if self.written.get() > MOST_NODES {
+            return Err(damaged(format!("its functions and bodies make more than {MOST_NODES} nodes")));
         }
         Ok(())
     }
@@ -259,7 +277,9 @@ impl<'m, 'g> Importer<'m, 'g> {
         if let Some(results) = self.control(node, inputs, scope, depth)? {
             return Ok(results);
         }
-        let apply = ops::find(&node.op_type).expect("unknown operations were refused");
+        let Some(apply) = ops::find(&node.op_type).filter(|_| is_default(&node.domain)) else {
+            return Err(Fault::Unsupported("no import of this operation".to_owned()).at(label(node)));
+        };
         let opset = self.model.opset(&node.domain);
         let folder = &self.model.folder;
         let known: Option<Vec<Option<Known>>> = inputs
@@ -267,7 +287,7 @@ impl<'m, 'g> Importer<'m, 'g> {
             .map(|input| match input {
                 Some(Value::Known(known)) => Some(Some(known.clone())),
                 None => Some(None),
-                Some(Value::Node(..) | Value::List(_)) => None,
+                Some(Value::Node(..)) => None,
             })
             .collect();
         let done = match known {
@@ -322,9 +342,11 @@ fn computed<'g>(
     let mut values = if nodes.is_empty() {
         Vec::new().into_iter()
     } else {
-        let held = leaves.into_held();
-        let mut session = Running::<f64>::new(graph, &nodes, &held)?;
-        session.run(&[])?.into_iter()
+        let plan = Plan::new(graph, &nodes)?;
+        if plan.arena_len() > MOST_KNOWN {
+            return Err(Fault::Unsupported(format!("known values of {} numbers at a time", plan.arena_len())));
+        }
+        Running::<f64>::new(graph, plan, nodes.len(), &leaves.into_held())?.run(&[])?.into_iter()
     };
     let known = |result: Value<'_>| match result {
         Value::Known(known) => Ok(Value::Known(known)),
@@ -333,7 +355,6 @@ fn computed<'g>(
             let tensor = Tensor::new(kind, &sizes, values.next().expect("one for each node"));
             Ok(Value::Known(Known { tensor: Rc::new(tensor), learned: learned && kind.is_float() }))
         }
-        Value::List(_) => Err(Fault::Unsupported("sequences of known values".to_owned())),
     };
     results.into_iter().map(known).collect()
 }
@@ -361,11 +382,7 @@ pub struct Running<T> {
 }
 
 impl<T: Real> Running<T> {
-    fn new(graph: &Graph, outputs: &[Expr<'_>], held: &[Held<'_>]) -> Result<Self, Fault> {
-        let plan = Plan::new(graph, outputs)?;
-        if plan.arena_len() > MOST_KNOWN && std::mem::size_of::<T>() == 8 {
-            return Err(Fault::Unsupported(format!("{} numbers at a time", plan.arena_len())));
-        }
+    fn new(graph: &Graph, plan: Plan, outputs: usize, held: &[Held<'_>]) -> Result<Self, EngineError> {
         let by_name: HashMap<String, &Held<'_>> =
             held.iter().map(|held| (graph.nodes().label(held.expr.id()), held)).collect();
         let numbers = |held: &Held<'_>| held.tensor.values().iter().map(|&v| T::from_f64(v)).collect::<Vec<T>>();
@@ -382,7 +399,7 @@ impl<T: Real> Running<T> {
             });
             free += usize::from(!by_name.contains_key(&segment.name));
         }
-        Ok(Self { session: Session::new(plan)?, outputs: outputs.len(), parameters, inputs })
+        Ok(Self { session: Session::new(plan)?, outputs, parameters, inputs })
     }
 
     /// Computes all results that depend on the inputs, given in the order of [`Imported::inputs`].
@@ -416,7 +433,7 @@ impl<'g> Imported<'g> {
             .iter()
             .filter_map(|(_, output)| if let Output::Node(expr, _) = output { Some(*expr) } else { None })
             .collect();
-        Running::new(self.graph, &nodes, &self.held).map_err(|fault| fault.at("`results`".to_owned()))
+        Ok(Running::new(self.graph, Plan::new(self.graph, &nodes)?, nodes.len(), &self.held)?)
     }
 
     /// The weights: name, sizes and values, in the order of the flat block of parameters of the graph.

@@ -22,6 +22,7 @@ struct Head {
 }
 
 /// A case as `tests/collect_node_tests.py` packs it.
+#[derive(Clone)]
 pub struct Case {
     /// Its name.
     pub name: String,
@@ -67,6 +68,14 @@ impl Case {
         let outputs = head.outputs.iter().map(|&size| part(size)).collect::<Result<_, _>>()?;
         let tolerances = [head.rtol, head.atol];
         Ok(Some(Self { name: head.name, op: head.op, tolerances, model, inputs, outputs }))
+    }
+
+    /// The same case with a model that `damage` has changed.
+    #[must_use]
+    pub fn damaged(&self, damage: &mut dyn FnMut(&mut Vec<u8>)) -> Self {
+        let mut case = self.clone();
+        damage(&mut case.model);
+        case
     }
 
     /// Imports the model, runs it in `f32` (in `f64` if its inputs are), and compares.

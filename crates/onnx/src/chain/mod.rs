@@ -13,7 +13,7 @@ use crate::schema::tensor_proto::DataType;
 use crate::schema::tensor_shape_proto::dimension;
 use crate::schema::{AttributeProto, GraphProto, NodeProto, ValueInfoProto, type_proto};
 use crate::tensor::Tensor;
-use crate::value::{Leaves, Value};
+use crate::value::Value;
 use chainrule::engine::Graph;
 use chainrule::{Model, SampleShape};
 use layers::Chain;
@@ -48,7 +48,7 @@ impl OnnxModel {
         };
         let held = Graph::new();
         let mut walk = Walk {
-            importer: Importer { model: self, leaves: Leaves::new(&held) },
+            importer: Importer::new(self, &held),
             texts: texts(graph),
             scope: Scope::new(),
             chain: Chain::new(form(input)),
@@ -98,9 +98,9 @@ fn form(input: &ValueInfoProto) -> Option<SampleShape> {
             _ => None,
         })
         .collect();
-    match sizes?.as_slice() {
-        &[count] => Some(SampleShape::Flat(count)),
-        &[c, h, w] => Some(SampleShape::Planes([c, h, w])),
+    match sizes?[..] {
+        [count] => Some(SampleShape::Flat(count)),
+        [c, h, w] => Some(SampleShape::Planes([c, h, w])),
         _ => None,
     }
 }
