@@ -1,9 +1,10 @@
 //! The backend node tests of ONNX: one case, its file, and whether it holds.
 
 use crate::error::OnnxError;
-use crate::import::{Given, Output};
+use crate::import::Given;
 use crate::kind::Kind;
 use crate::load::OnnxModel;
+use crate::run::Output;
 use crate::tensor::Tensor;
 use chainrule::engine::Graph;
 use chainrule::kernels::Real;

@@ -3,6 +3,7 @@
 //! The nodes are walked through once. What is known is computed; every other node must take the head of the chain, or
 //! belong to the tail that makes labels and probabilities of its end.
 
+mod finish;
 mod layers;
 mod tail;
 
