@@ -20,7 +20,7 @@ fn row(i: usize) -> [String; 6] {
     let gap = |cell: String, every: usize| if i % every == 3 { String::new() } else { cell };
     // Heavy tails, some of them with both signs: a logarithm, and ranks.
     let heavy = [1.0, 3.0, 12.0, 900.0, 40_000.0][i * 7 % 5] * (1.0 + i as f64 % 13.0);
-    let signed = if i % 2 == 0 { heavy } else { -heavy };
+    let signed = if i.is_multiple_of(2) { heavy } else { -heavy };
     [
         gap(format!("{}", 20.0 + (i * 37 % 61) as f64 / 4.0), 11),
         gap(format!("{signed}"), 17),

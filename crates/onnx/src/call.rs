@@ -1,6 +1,6 @@
 //! A node as its operation sees it: inputs, attributes, and ways to give results.
 
-use crate::error::{Fault, unsupported, wrong};
+use crate::error::{Fault, wrong};
 use crate::kind::Kind;
 use crate::load::Folder;
 use crate::schema::{AttributeProto, NodeProto};
@@ -51,7 +51,6 @@ impl<'g> Call<'_, 'g> {
         match self.value(at)? {
             Value::Node(expr, _) => Ok(*expr),
             Value::Known(known) => Ok(self.leaves.lift(known, self.name(at))),
-            Value::List(_) => wrong!("input {} is a sequence, and a tensor is wanted", at + 1),
         }
     }
 
@@ -78,7 +77,6 @@ impl<'g> Call<'_, 'g> {
         match self.value(at)? {
             Value::Known(known) => Ok(known.tensor.sizes().to_vec()),
             Value::Node(expr, _) => Ok(sizes(*expr)),
-            Value::List(_) => wrong!("input {} is a sequence, and a tensor is wanted", at + 1),
         }
     }
 }
@@ -131,12 +129,6 @@ impl Call<'_, '_> {
             _ => wrong!("there is no axis {axis} among {rank}"),
         }
     }
-
-    /// Refuses an attribute that asks for what is not computed.
-    pub(crate) fn only(&self, name: &str, usual: &str) -> Result<(), Fault> {
-        let found = self.text(name, usual);
-        if found == usual { Ok(()) } else { unsupported!("{name} `{found}`") }
-    }
 }
 
 /// Results.
@@ -149,6 +141,12 @@ impl<'g> Call<'_, 'g> {
     /// One node of a kind.
     pub(crate) fn one(&self, expr: Expr<'g>, kind: Kind) -> Results<'g> {
         Ok(vec![Value::Node(expr, kind)])
+    }
+
+    /// The value, if the engine has accepted it: what it refuses has no shape to go on with.
+    pub(crate) fn sound(&self, expr: Expr<'g>) -> Result<Expr<'g>, Fault> {
+        self.graph().checked()?;
+        Ok(expr)
     }
 
     /// The node of known numbers.

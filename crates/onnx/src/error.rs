@@ -1,6 +1,6 @@
 //! What can go wrong with a file of ONNX.
 
-use chainrule::engine::parse::plain;
+use chainrule::engine::{EngineError, parse::plain};
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -57,12 +57,24 @@ pub enum OnnxError {
     /// A graph that is no chain of layers.
     #[error("this is no chain of layers: {}", plain(.0))]
     NoChain(String),
-    /// An error of the engine or of a model.
+    /// An error of a model.
     #[error(transparent)]
-    Model(#[from] chainrule::Error),
+    Model(Box<chainrule::Error>),
     /// An error of the engine.
     #[error(transparent)]
-    Engine(#[from] chainrule::engine::EngineError),
+    Engine(Box<EngineError>),
+}
+
+impl From<chainrule::Error> for OnnxError {
+    fn from(error: chainrule::Error) -> Self {
+        Self::Model(Box::new(error))
+    }
+}
+
+impl From<EngineError> for OnnxError {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(Box::new(error))
+    }
 }
 
 /// What is wrong with a node, before its name is put in front.
@@ -84,9 +96,10 @@ impl From<OnnxError> for Fault {
     }
 }
 
-impl From<chainrule::engine::EngineError> for Fault {
-    fn from(error: chainrule::engine::EngineError) -> Self {
-        Self::Wrong(error.to_string())
+impl From<EngineError> for Fault {
+    fn from(error: EngineError) -> Self {
+        // A message of the engine has a line for each fact.
+        Self::Wrong(error.to_string().split_whitespace().collect::<Vec<_>>().join(" "))
     }
 }
 

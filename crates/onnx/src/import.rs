@@ -8,11 +8,12 @@ use crate::error::{Fault, OnnxError};
 use crate::kind::Kind;
 use crate::load::OnnxModel;
 use crate::ops;
+use crate::run::{Imported, Input, Output, Running};
 use crate::schema::{FunctionProto, GraphProto, NodeProto, ValueInfoProto, tensor_shape_proto, type_proto};
 use crate::tensor::Tensor;
-use crate::value::{Held, Known, Leaves, Value};
-use chainrule::engine::{Expr, Graph, Plan, Session};
-use chainrule::kernels::Real;
+use crate::value::{Known, Leaves, Value};
+use chainrule::engine::{Expr, Graph, Plan};
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
@@ -23,37 +24,6 @@ pub struct Given {
     pub known: HashMap<String, Tensor>,
     /// The sizes of inputs that the model leaves open.
     pub sizes: HashMap<String, Vec<usize>>,
-}
-
-/// An input of an imported model that is given at each run.
-#[derive(Clone, Debug)]
-pub struct Input<'g> {
-    /// Its name.
-    pub name: String,
-    /// Its node.
-    pub expr: Expr<'g>,
-    /// What its elements are.
-    pub kind: Kind,
-}
-
-/// A result of an imported model.
-#[derive(Clone, Debug)]
-pub enum Output<'g> {
-    /// It is computed when the graph runs.
-    Node(Expr<'g>, Kind),
-    /// It does not depend on the inputs.
-    Known(Rc<Tensor>),
-}
-
-/// A model in a graph.
-#[derive(Debug)]
-pub struct Imported<'g> {
-    graph: &'g Graph,
-    /// What is given at each run.
-    pub inputs: Vec<Input<'g>>,
-    /// The results by their names.
-    pub outputs: Vec<(String, Output<'g>)>,
-    held: Vec<Held<'g>>,
 }
 
 impl OnnxModel {
@@ -76,7 +46,7 @@ impl OnnxModel {
     /// that must be given, and names that no earlier node gives.
     pub fn import<'g>(&self, graph: &'g Graph, given: &Given) -> Result<Imported<'g>, OnnxError> {
         let proto = self.proto.graph.as_ref().expect("checked when it was read");
-        let importer = Importer { model: self, leaves: Leaves::new(graph) };
+        let importer = Importer::new(self, graph);
         importer.check_known(proto)?;
         let mut scope = importer.initializers(proto)?;
         let mut inputs = Vec::new();
@@ -93,7 +63,6 @@ impl OnnxModel {
             let output = match scope.get(&info.name) {
                 Some(Value::Known(known)) => Output::Known(known.tensor.clone()),
                 Some(Value::Node(expr, kind)) => Output::Node(*expr, *kind),
-                Some(Value::List(_)) => return Err(damaged(format!("the result `{}` is a sequence", info.name))),
                 None => return Err(damaged(format!("no node gives the result `{}`", info.name))),
             };
             outputs.push((info.name.clone(), output));
@@ -111,6 +80,9 @@ pub(crate) type Scope<'g> = HashMap<String, Value<'g>>;
 
 /// How deep functions and bodies may lie in one another.
 const MOST_DEPTH: usize = 32;
+
+/// The most nodes, those of bodies and functions counted each time.
+const MOST_NODES: usize = 1 << 20;
 
 /// The most numbers that computing what is known may take at a time.
 const MOST_KNOWN: usize = 1 << 27;
@@ -132,9 +104,14 @@ pub(crate) fn label(node: &NodeProto) -> String {
 pub(crate) struct Importer<'m, 'g> {
     pub(crate) model: &'m OnnxModel,
     pub(crate) leaves: Leaves<'g>,
+    written: Cell<usize>,
 }
 
 impl<'m, 'g> Importer<'m, 'g> {
+    pub(crate) fn new(model: &'m OnnxModel, graph: &'g Graph) -> Self {
+        Self { model, leaves: Leaves::new(graph), written: Cell::new(0) }
+    }
+
     fn function(&self, node: &NodeProto) -> Option<&'m FunctionProto> {
         let fits =
             |f: &&FunctionProto| f.name == node.op_type && f.domain == node.domain && f.overload == node.overload;
@@ -147,7 +124,7 @@ impl<'m, 'g> Importer<'m, 'g> {
         let mut unknown = BTreeSet::new();
         let mut rest: Vec<&NodeProto> = graph.node.iter().chain(functions).collect();
         while let Some(node) = rest.pop() {
-            let known = is_default(&node.domain) && ops::find(&node.op_type).is_some();
+            let known = is_default(&node.domain) && ops::names().any(|name| name == node.op_type);
             if !known && self.function(node).is_none() {
                 let domain = if is_default(&node.domain) { String::new() } else { format!("{}.", node.domain) };
                 unknown.insert(format!("{domain}{}", node.op_type));
@@ -163,7 +140,7 @@ impl<'m, 'g> Importer<'m, 'g> {
     }
 
     /// The stored tensors of a graph by their names.
-    fn initializers(&self, graph: &GraphProto) -> Result<Scope<'g>, OnnxError> {
+    pub(crate) fn initializers(&self, graph: &GraphProto) -> Result<Scope<'g>, OnnxError> {
         if !graph.sparse_initializer.is_empty() {
             return Err(damaged("it has sparse tensors, which are not supported".to_owned()));
         }
@@ -200,6 +177,7 @@ impl<'m, 'g> Importer<'m, 'g> {
             return Err(damaged(format!("functions and bodies lie more than {MOST_DEPTH} deep in one another")));
         }
         for node in nodes {
+            self.count()?;
             let inputs = inputs(node, scope)?;
             let results = match self.function(node) {
                 Some(function) => self.call(function, node, inputs, depth)?,
@@ -208,6 +186,15 @@ impl<'m, 'g> Importer<'m, 'g> {
             for (name, value) in node.output.iter().zip(results).filter(|(name, _)| !name.is_empty()) {
                 scope.insert(name.clone(), value);
             }
+        }
+        Ok(())
+    }
+
+    /// Bodies and functions may name each other so that few bytes make very many nodes.
+    fn count(&self) -> Result<(), OnnxError> {
+        self.written.set(self.written.get() + 1);
+        if self.written.get() > MOST_NODES {
+            return Err(damaged(format!("its functions and bodies make more than {MOST_NODES} nodes")));
         }
         Ok(())
     }
@@ -259,7 +246,9 @@ impl<'m, 'g> Importer<'m, 'g> {
         if let Some(results) = self.control(node, inputs, scope, depth)? {
             return Ok(results);
         }
-        let apply = ops::find(&node.op_type).expect("unknown operations were refused");
+        let Some(apply) = ops::find(&node.op_type).filter(|_| is_default(&node.domain)) else {
+            return Err(Fault::Unsupported("no import of this operation".to_owned()).at(label(node)));
+        };
         let opset = self.model.opset(&node.domain);
         let folder = &self.model.folder;
         let known: Option<Vec<Option<Known>>> = inputs
@@ -267,7 +256,7 @@ impl<'m, 'g> Importer<'m, 'g> {
             .map(|input| match input {
                 Some(Value::Known(known)) => Some(Some(known.clone())),
                 None => Some(None),
-                Some(Value::Node(..) | Value::List(_)) => None,
+                Some(Value::Node(..)) => None,
             })
             .collect();
         let done = match known {
@@ -322,9 +311,11 @@ fn computed<'g>(
     let mut values = if nodes.is_empty() {
         Vec::new().into_iter()
     } else {
-        let held = leaves.into_held();
-        let mut session = Running::<f64>::new(graph, &nodes, &held)?;
-        session.run(&[])?.into_iter()
+        let plan = Plan::new(graph, &nodes)?;
+        if plan.arena_len() > MOST_KNOWN {
+            return Err(Fault::Unsupported(format!("known values of {} numbers at a time", plan.arena_len())));
+        }
+        Running::<f64>::new(graph, plan, nodes.len(), &leaves.into_held())?.run(&[])?.into_iter()
     };
     let known = |result: Value<'_>| match result {
         Value::Known(known) => Ok(Value::Known(known)),
@@ -333,7 +324,6 @@ fn computed<'g>(
             let tensor = Tensor::new(kind, &sizes, values.next().expect("one for each node"));
             Ok(Value::Known(Known { tensor: Rc::new(tensor), learned: learned && kind.is_float() }))
         }
-        Value::List(_) => Err(Fault::Unsupported("sequences of known values".to_owned())),
     };
     results.into_iter().map(known).collect()
 }
@@ -348,79 +338,4 @@ fn declared(dims: Option<&[tensor_shape_proto::Dimension]>) -> Result<Vec<usize>
         None => Err("one of its sizes is open: give its sizes".to_owned()),
     };
     dims.iter().map(size).collect()
-}
-
-/// A session of an imported model, which keeps the values of weights and constants.
-#[derive(Debug)]
-pub struct Running<T> {
-    session: Session<T>,
-    outputs: usize,
-    parameters: Vec<T>,
-    /// For each input of the plan its values, or the position among those that are given.
-    inputs: Vec<Result<Vec<T>, usize>>,
-}
-
-impl<T: Real> Running<T> {
-    fn new(graph: &Graph, outputs: &[Expr<'_>], held: &[Held<'_>]) -> Result<Self, Fault> {
-        let plan = Plan::new(graph, outputs)?;
-        if plan.arena_len() > MOST_KNOWN && std::mem::size_of::<T>() == 8 {
-            return Err(Fault::Unsupported(format!("{} numbers at a time", plan.arena_len())));
-        }
-        let by_name: HashMap<String, &Held<'_>> =
-            held.iter().map(|held| (graph.nodes().label(held.expr.id()), held)).collect();
-        let numbers = |held: &Held<'_>| held.tensor.values().iter().map(|&v| T::from_f64(v)).collect::<Vec<T>>();
-        let mut parameters = Vec::new();
-        for segment in plan.parameters() {
-            parameters.extend(numbers(by_name[&segment.name]));
-        }
-        let mut free = 0;
-        let mut inputs = Vec::new();
-        for segment in plan.inputs() {
-            inputs.push(match by_name.get(&segment.name) {
-                Some(held) => Ok(numbers(held)),
-                None => Err(free),
-            });
-            free += usize::from(!by_name.contains_key(&segment.name));
-        }
-        Ok(Self { session: Session::new(plan)?, outputs: outputs.len(), parameters, inputs })
-    }
-
-    /// Computes all results that depend on the inputs, given in the order of [`Imported::inputs`].
-    ///
-    /// # Errors
-    /// As [`Session::run`].
-    pub fn run(&mut self, given: &[&[T]]) -> Result<Vec<Vec<T>>, OnnxError> {
-        let missing: &[T] = &[];
-        let inputs: Vec<&[T]> = self
-            .inputs
-            .iter()
-            .map(|input| match input {
-                Ok(values) => values.as_slice(),
-                Err(at) => given.get(*at).copied().unwrap_or(missing),
-            })
-            .collect();
-        self.session.run(&self.parameters, &inputs)?;
-        Ok((0..self.outputs).map(|at| self.session.output(at).to_vec()).collect())
-    }
-}
-
-impl<'g> Imported<'g> {
-    /// A session for the results that depend on the inputs, in the order of [`Imported::outputs`], with the weights of
-    /// the model.
-    ///
-    /// # Errors
-    /// As [`Session::new`].
-    pub fn session<T: Real>(&self) -> Result<Running<T>, OnnxError> {
-        let nodes: Vec<Expr<'g>> = self
-            .outputs
-            .iter()
-            .filter_map(|(_, output)| if let Output::Node(expr, _) = output { Some(*expr) } else { None })
-            .collect();
-        Running::new(self.graph, &nodes, &self.held).map_err(|fault| fault.at("`results`".to_owned()))
-    }
-
-    /// The weights: name, sizes and values, in the order of the flat block of parameters of the graph.
-    pub fn weights(&self) -> impl Iterator<Item = (Expr<'g>, &Tensor)> {
-        self.held.iter().filter(|held| held.learned).map(|held| (held.expr, &*held.tensor))
-    }
 }

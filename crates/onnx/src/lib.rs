@@ -10,6 +10,7 @@ mod kind;
 mod load;
 pub mod node_test;
 mod ops;
+mod run;
 mod schema {
     //! The messages of `schema/onnx.proto3`, written by `cargo xtask onnx-schema`.
     #![allow(missing_docs, dead_code, unreachable_pub, clippy::all, rustdoc::all)]
@@ -21,9 +22,10 @@ mod value;
 pub use chain::Names;
 pub use error::OnnxError;
 pub use export::{OPSET, export, save};
-pub use import::{Given, Imported, Input, Output, Running};
+pub use import::Given;
 pub use kind::Kind;
 pub use load::OnnxModel;
+pub use run::{Imported, Input, Output, Running};
 pub use tensor::Tensor;
 
 /// The names of the operations that can be imported, in the order of the alphabet.

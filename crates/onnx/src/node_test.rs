@@ -1,9 +1,10 @@
 //! The backend node tests of ONNX: one case, its file, and whether it holds.
 
 use crate::error::OnnxError;
-use crate::import::{Given, Output};
+use crate::import::Given;
 use crate::kind::Kind;
 use crate::load::OnnxModel;
+use crate::run::Output;
 use crate::tensor::Tensor;
 use chainrule::engine::Graph;
 use chainrule::kernels::Real;
@@ -22,6 +23,7 @@ struct Head {
 }
 
 /// A case as `tests/collect_node_tests.py` packs it.
+#[derive(Clone)]
 pub struct Case {
     /// Its name.
     pub name: String,
@@ -67,6 +69,14 @@ impl Case {
         let outputs = head.outputs.iter().map(|&size| part(size)).collect::<Result<_, _>>()?;
         let tolerances = [head.rtol, head.atol];
         Ok(Some(Self { name: head.name, op: head.op, tolerances, model, inputs, outputs }))
+    }
+
+    /// The same case with a model that `damage` has changed.
+    #[must_use]
+    pub fn damaged(&self, damage: &mut dyn FnMut(&mut Vec<u8>)) -> Self {
+        let mut case = self.clone();
+        damage(&mut case.model);
+        case
     }
 
     /// Imports the model, runs it in `f32` (in `f64` if its inputs are), and compares.

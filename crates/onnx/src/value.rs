@@ -14,8 +14,6 @@ pub(crate) enum Value<'g> {
     Known(Known),
     /// A node of the engine's graph.
     Node(Expr<'g>, Kind),
-    /// A sequence of values.
-    List(Vec<Value<'g>>),
 }
 
 /// Numbers that are known when the graph is built.
@@ -38,7 +36,6 @@ impl Value<'_> {
         match self {
             Self::Known(known) => known.tensor.kind(),
             Self::Node(_, kind) => *kind,
-            Self::List(list) => list.first().map_or(Kind::Float, Self::kind),
         }
     }
 }

@@ -28,11 +28,7 @@ fn predictions(model: &Model, x: &[Vec<f32>]) -> Vec<Vec<f64>> {
     let features = Matrix::new(x.len(), x[0].len(), Values::Floats(x.concat()));
     let data = Dataset {
         target: None,
-        ..Dataset::new(
-            features,
-            chainrule::data::Target::value(vec![0.0; x.len()], "y"),
-            "golden",
-        )
+        ..Dataset::new(features, chainrule::data::Target::value(vec![0.0; x.len()], "y"), "golden")
     };
     let mut all = vec![Vec::new(); x.len()];
     predict(model, &data, |row, prediction| all[row] = prediction.values).unwrap();

@@ -1,34 +1,29 @@
 //! The layers of a chain while they are collected.
 
-use super::tail::{End, Tail};
-use super::{Names, Step};
-use crate::error::{Fault, OnnxError, wrong};
+use super::Step;
+use crate::error::{Fault, wrong};
 use crate::tensor::Tensor;
-use chainrule::data::Scaling;
-use chainrule::kernels::Block;
-use chainrule::{
-    Activation, Kernel, Layer, Loss, Measure, Model, Network, Pool, PoolKind, Recipe, SampleShape, TargetScale, Task,
-};
+use chainrule::{Activation, Kernel, Layer, Network, Pool, PoolKind, SampleShape};
 
 /// A layer with its weights, in the layout of ours.
-struct Weighed {
-    layer: Layer,
-    weight: Vec<f64>,
-    bias: Vec<f64>,
+pub(super) struct Weighed {
+    pub(super) layer: Layer,
+    pub(super) weight: Vec<f64>,
+    pub(super) bias: Vec<f64>,
 }
 
 /// What has been understood so far.
 pub(super) struct Chain {
     /// What the network takes.
-    input: Option<SampleShape>,
+    pub(super) input: Option<SampleShape>,
     /// What the last layer gives.
     form: Option<SampleShape>,
     /// What is done to the inputs: (x − shift) · scale.
-    shift: Vec<f64>,
-    scale: Vec<f64>,
-    layers: Vec<Weighed>,
+    pub(super) shift: Vec<f64>,
+    pub(super) scale: Vec<f64>,
+    pub(super) layers: Vec<Weighed>,
     /// Whether the outputs are exponents.
-    exponent: bool,
+    pub(super) exponent: bool,
     /// The head goes on beside its sigmoid until both are multiplied.
     gating: bool,
 }
@@ -345,105 +340,6 @@ impl Chain {
             ("Mul", true) => self.on_inputs(&values, &[0.0]),
             (_, true) => self.on_inputs(&inverse, &[0.0]),
         }
-    }
-
-    /// The model, with what the tail and the names say.
-    pub(super) fn finish(mut self, tail: Tail, names: &Names) -> Result<Model, OnnxError> {
-        let no_chain = |problem: &str| OnnxError::NoChain(problem.to_owned());
-        let input = self.input.ok_or_else(|| no_chain("it does not say what it takes"))?;
-        let (outputs, sigmoid) = self.end();
-        let last = self.layers.last_mut().ok_or_else(|| no_chain("it has no layers"))?;
-        let (loss, is_value) = match tail.end {
-            Some(End::Softmax) => (Loss::CrossEntropy { smoothing: 0.0 }, false),
-            Some(End::Cut) => (Loss::Mse, false),
-            Some(End::Sigmoid) => (Loss::BinaryCrossEntropy, false),
-            // A sigmoid at the end is that of the probabilities.
-            None if sigmoid && (outputs == 1 || tail.has_begun()) => {
-                last.layer.activation = Activation::Identity;
-                (Loss::BinaryCrossEntropy, false)
-            }
-            None if sigmoid => {
-                let text =
-                    format!("it ends with a sigmoid of {outputs} outputs: several labels at a time are not predicted");
-                return Err(OnnxError::NoChain(text));
-            }
-            None if names.are_values(outputs) && tail.labels.is_empty() => (Loss::Mse, true),
-            None => (Loss::CrossEntropy { smoothing: 0.0 }, false),
-        };
-        let task = if is_value {
-            let scale = if self.exponent { TargetScale::Log } else { TargetScale::Plain };
-            Task::Values(vec![Measure { scale, ..Measure::PLAIN }; outputs])
-        } else {
-            Task::Classes(labels(&tail.labels, &names.classes, outputs.max(2))?)
-        };
-        let network = Network::of(input, self.layers.iter().map(|weighed| weighed.layer).collect())?;
-        let numbers: Vec<f32> =
-            self.layers.iter().flat_map(|l| l.weight.iter().chain(&l.bias)).map(|&value| value as f32).collect();
-        let image = network.planes.filter(|planes| planes[0] == 1).map(|[_, h, w]| (h, w));
-        let features = features(&names.features, network.inputs, network.planes.is_some())?;
-        let model = Model {
-            loss,
-            targets: targets(&names.targets, &task)?,
-            task,
-            features,
-            image,
-            encoder: None,
-            scaling: scaling(&self.shift, &self.scale),
-            recipe: Recipe::default(),
-            residuals: Vec::new(),
-            parameters: Block::from(numbers.as_slice()),
-            network,
-        };
-        // The checks that a model file goes through.
-        Model::from_bytes(&model.to_bytes()?).map_err(OnnxError::NoChain)
-    }
-}
-
-/// The names of the classes: those given, those of the file, or their numbers.
-fn labels(stored: &[String], given: &[String], count: usize) -> Result<Vec<String>, OnnxError> {
-    let wrong = |what: &str, found: usize| OnnxError::NoChain(format!("{found} {what} for {count} classes"));
-    match (given, stored) {
-        ([], []) => Ok((0..count).map(|class| class.to_string()).collect()),
-        ([], stored) if stored.len() == count => Ok(stored.to_vec()),
-        ([], stored) => Err(wrong("labels", stored.len())),
-        (given, _) if given.len() == count => Ok(given.to_vec()),
-        (given, _) => Err(wrong("names", given.len())),
-    }
-}
-
-/// The names of what is predicted: those given, or a name of our own.
-fn targets(given: &[String], task: &Task) -> Result<Vec<String>, OnnxError> {
-    let (usual, count) = match task {
-        Task::Classes(_) => ("class", 1),
-        Task::Values(measures) => ("value", measures.len()),
-    };
-    match given {
-        [] if count == 1 => Ok(vec![usual.to_owned()]),
-        [] => Ok((1..=count).map(|number| format!("{usual}{number}")).collect()),
-        given if given.len() == count => Ok(given.to_vec()),
-        given => Err(OnnxError::NoChain(format!("{} targets for {count}", given.len()))),
-    }
-}
-
-fn features(given: &[String], inputs: usize, are_planes: bool) -> Result<Vec<String>, OnnxError> {
-    match given {
-        [] if are_planes => Ok(Vec::new()),
-        [] => Ok((1..=inputs).map(|number| format!("x{number}")).collect()),
-        given if given.len() == inputs => Ok(given.to_vec()),
-        given => Err(OnnxError::NoChain(format!("{} names for {inputs} inputs", given.len()))),
-    }
-}
-
-fn scaling(shift: &[f64], scale: &[f64]) -> Scaling {
-    let single = |values: &[f64]| values.iter().map(|&value| value as f32).collect::<Vec<f32>>();
-    let (shift, scale) = (single(shift), single(scale));
-    match (shift.first(), scale.first()) {
-        (Some(&a), Some(&b)) if shift.iter().all(|v| *v == a) && scale.iter().all(|v| *v == b) => match (a, b) {
-            (0.0, 1.0) => Scaling::None,
-            (shift, scale) => Scaling::Uniform { shift, scale },
-        },
-        (Some(_), Some(_)) => Scaling::Columns { shift, scale },
-        _ => Scaling::None,
     }
 }
 

@@ -3,6 +3,7 @@
 //! The nodes are walked through once. What is known is computed; every other node must take the head of the chain, or
 //! belong to the tail that makes labels and probabilities of its end.
 
+mod finish;
 mod layers;
 mod tail;
 
@@ -13,7 +14,7 @@ use crate::schema::tensor_proto::DataType;
 use crate::schema::tensor_shape_proto::dimension;
 use crate::schema::{AttributeProto, GraphProto, NodeProto, ValueInfoProto, type_proto};
 use crate::tensor::Tensor;
-use crate::value::{Leaves, Value};
+use crate::value::Value;
 use chainrule::engine::Graph;
 use chainrule::{Model, SampleShape};
 use layers::Chain;
@@ -57,7 +58,7 @@ impl OnnxModel {
         };
         let held = Graph::new();
         let mut walk = Walk {
-            importer: Importer { model: self, leaves: Leaves::new(&held) },
+            importer: Importer::new(self, &held),
             texts: texts(graph),
             scope: Scope::new(),
             chain: Chain::new(form(input)),
@@ -107,9 +108,9 @@ fn form(input: &ValueInfoProto) -> Option<SampleShape> {
             _ => None,
         })
         .collect();
-    match sizes?.as_slice() {
-        &[count] => Some(SampleShape::Flat(count)),
-        &[c, h, w] => Some(SampleShape::Planes([c, h, w])),
+    match sizes?[..] {
+        [count] => Some(SampleShape::Flat(count)),
+        [c, h, w] => Some(SampleShape::Planes([c, h, w])),
         _ => None,
     }
 }

@@ -62,7 +62,7 @@ fn conv<'g>(c: &Call<'_, 'g>, x: Expr<'g>, w: Expr<'g>) -> Result<Expr<'g>, Faul
         return wrong!("weights {} for {}", w.shape(), x.shape());
     }
     let kernel: Vec<usize> = sizes(w)[2..].to_vec();
-    convolve(c, x, w, &window::axes(c, &spatial, &kernel)?, groups(c)?)
+    c.sound(convolve(c, x, w, &window::axes(c, &spatial, &kernel)?, groups(c)?)?)
 }
 
 fn convolve<'g>(
@@ -106,7 +106,7 @@ fn convolve<'g>(
                 let [n, ch, d, h, width] = five(under)?;
                 let planes = under.transpose(&[0, 2, 1, 3, 4]).reshape(&[n * d, ch, h, width]);
                 let [outputs, part, _, kh, kw] = five(w)?;
-                parts.push(planes.conv2d(w.slice(2, cell, cell + 1).reshape(&[outputs, part, kh, kw]), how));
+                parts.push(c.sound(planes.conv2d(w.slice(2, cell, cell + 1).reshape(&[outputs, part, kh, kw]), how))?);
             }
             let y = fold(parts, |a, b| a + b)?;
             let (outputs, h, width) = (y.size(1), y.size(2), y.size(3));
@@ -175,6 +175,7 @@ fn transposed<'g>(c: &Call<'_, 'g>, x: Expr<'g>, w: Expr<'g>) -> Result<Expr<'g>
         let plane = |x: Expr<'g>| if count == 1 { x.reshape(&[x.size(0), x.size(1), 1, x.size(2)]) } else { x };
         let how = Convolution { stride: two(&strides), dilation: two(&dilations), groups: groups(c)?, padding: [0, 0] };
         let y = plane(x).conv_transpose2d(plane(w), how, [0, 0]);
+        let y = c.sound(y)?;
         if count == 1 { y.reshape(&[y.size(0), y.size(1), y.size(3)]) } else { y }
     };
     for (at, (front, size)) in cut(c, &spatial, &whole, &strides)?.into_iter().enumerate() {
@@ -234,8 +235,8 @@ fn causal<'g>(c: &Call<'_, 'g>) -> Results<'g> {
         return wrong!("a kernel without cells");
     }
     let past = if c.has(3) { c.expr(3)? } else { c.graph().constant(0.0, &[batch, channels, cells - 1]) };
-    let whole = Expr::concat(&[past, x], 2);
-    let y = with_bias(c, whole.conv1d(w, 1, 0, 1, channels))?;
+    let whole = c.sound(Expr::concat(&[past, x], 2))?;
+    let y = with_bias(c, c.sound(whole.conv1d(w, 1, 0, 1, channels))?)?;
     let y = match c.text("activation", "none").as_str() {
         "none" => y,
         "silu" | "swish" => y.silu(),

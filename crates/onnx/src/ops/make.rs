@@ -117,7 +117,7 @@ fn range<'g>(c: &Call<'_, 'g>) -> Results<'g> {
     let [start, limit, delta] = [0, 1, 2].map(|at| c.known(at).and_then(|tensor| tensor.one()));
     let (start, delta) = (start?, delta?);
     let count = ((limit? - start) / delta).ceil().max(0.0);
-    if !(count <= MOST as f64) {
+    if count.is_nan() || count > MOST as f64 {
         return unsupported!("a range of {count} numbers");
     }
     let values: Vec<f64> = (0..count as usize).map(|i| start + i as f64 * delta).collect();

@@ -12,7 +12,6 @@ mod norm;
 mod pool;
 mod reduce;
 mod resize;
-mod sequence;
 mod shape;
 mod window;
 
@@ -40,7 +39,6 @@ const FAMILIES: &[&[Entry]] = &[
     pool::ENTRIES,
     reduce::ENTRIES,
     resize::ENTRIES,
-    sequence::ENTRIES,
     shape::ENTRIES,
 ];
 
@@ -51,7 +49,8 @@ pub(crate) fn find(name: &str) -> Option<Apply> {
 
 /// The names of all operations.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    FAMILIES.iter().flat_map(|family| family.iter()).map(|entry| entry.0)
+    let bodies = crate::control::NAMES.iter().copied();
+    FAMILIES.iter().flat_map(|family| family.iter()).map(|entry| entry.0).chain(bodies)
 }
 
 /// The values taken together from the first on.
@@ -152,7 +151,7 @@ fn repeated(from: &[usize], to: &[usize]) -> Vec<usize> {
 }
 
 /// Every place of a shape, row by row.
-fn places(sizes: &[usize]) -> impl Iterator<Item = Vec<usize>> {
+pub(crate) fn places(sizes: &[usize]) -> impl Iterator<Item = Vec<usize>> {
     let sizes = sizes.to_vec();
     let count: usize = sizes.iter().product();
     (0..count).map(move |mut at| {
@@ -166,7 +165,7 @@ fn places(sizes: &[usize]) -> impl Iterator<Item = Vec<usize>> {
 }
 
 /// The position of a place among all elements.
-fn position(sizes: &[usize], place: &[usize]) -> usize {
+pub(crate) fn position(sizes: &[usize], place: &[usize]) -> usize {
     sizes.iter().zip(place).fold(0, |at, (&size, &p)| at * size + p)
 }
 

@@ -1,5 +1,0 @@
-//! To come.
-
-use super::Entry;
-
-pub(super) const ENTRIES: &[Entry] = &[];
