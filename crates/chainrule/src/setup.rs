@@ -14,7 +14,7 @@ use crate::optim::Optimizer;
 use crate::recipe::Recipe;
 use crate::schedule::Schedule;
 use crate::target::TargetScale;
-use chainrule_data::{Dataset, Encoder, Scaling, Target, usual_validation};
+use chainrule_data::{Augmentation, Dataset, Encoder, Scaling, Target, usual_validation};
 
 named_enum! {
     /// What is done to the inputs before the first layer, fitted on the training part.
@@ -68,6 +68,8 @@ pub struct Setup {
     pub l1: f64,
     /// Dropout rate.
     pub dropout: f64,
+    /// How images are changed each time they are trained on.
+    pub augment: Option<Augmentation>,
     /// The longest gradient.
     pub clip: Option<f64>,
     /// The model to go on from. Its layers, scaling and encoding are kept.
@@ -144,7 +146,7 @@ impl Setup {
         let sizes = match &self.architecture {
             Some(Architecture::Layers { input, layers }) => {
                 let seen = match data.image {
-                    Some(size) => SampleShape::Planes([1, size.height, size.width]),
+                    Some(size) => SampleShape::Planes([size.planes, size.height, size.width]),
                     None => SampleShape::Flat(data.columns()),
                 };
                 return Network::of(input.unwrap_or(seen), layers.clone());
@@ -181,6 +183,7 @@ impl Setup {
             l2: self.l2.unwrap_or(if is_image { 0.0 } else { usual_l2(rows) }),
             l1: self.l1,
             dropout: self.dropout,
+            augment: self.augment,
             clip: self.clip,
             frozen: self.frozen,
             layer_rates: self.layer_rates.clone(),

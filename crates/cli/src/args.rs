@@ -1,7 +1,7 @@
 //! The command line: one block an option, with its help.
 
 use crate::exchange::{ExportArgs, ImportArgs};
-use chainrule::data::{Charset, ClassWeights, Form, Format, LEAST_MEMORY};
+use chainrule::data::{Augmentation, Charset, ClassWeights, Form, Format, LEAST_MEMORY};
 use chainrule::{Activation, Architecture, Budget, Every, Init, Loss, Optimizer, ScalingChoice, Schedule, TargetScale};
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -251,6 +251,10 @@ pub(crate) struct TrainArgs {
     /// Share of hidden activations set to 0 in each step
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = number, hide_default_value = true)]
     pub(crate) dropout: f64,
+    /// Change images at random each time they are trained on: items of 'shift 2, rotate 15, scale 0.15, elastic 36 5,
+    /// flip, crop 4, cutout 8, mixup 0.2', or the name of a set: digits, photos
+    #[arg(long, value_name = "ITEMS")]
+    pub(crate) augment: Option<Augmentation>,
     /// Scale gradients down to this norm
     #[arg(long, value_name = "NORM", value_parser = number)]
     pub(crate) clip: Option<f64>,

@@ -108,7 +108,7 @@ fn read_set(images_file: &Path, labels_file: &Path, known: Option<&[i64]>) -> Re
     let target = Target::Classes { labels: positions, names: numbers.iter().map(i64::to_string).collect() };
     let dataset = Dataset {
         feature_names: pixel_names.collect(),
-        image: Some(ImageSize { height, width }),
+        image: Some(ImageSize { planes: 1, height, width }),
         ..Dataset::new(features, target, &images_file.display().to_string())
     };
     Ok((dataset, numbers))

@@ -4,6 +4,7 @@
 //! gives a [`DataError`] that names the file, the place and the cure, and never an allocation that the file's real
 //! content does not justify.
 
+pub mod augment;
 mod charset;
 pub mod dataset;
 pub mod encoder;
@@ -25,6 +26,7 @@ mod target;
 mod threads;
 mod time;
 
+pub use augment::{Augmentation, AugmentationError, Augmented, Elastic, Room};
 pub use charset::Charset;
 pub use dataset::{Dataset, ImageSize, Target};
 pub use encoder::{Encoded, Encoder, Encoding, LevelOptions, Levels, Scale};

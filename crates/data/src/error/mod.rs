@@ -8,7 +8,7 @@ use std::{io, path::PathBuf};
 use thiserror::Error;
 
 pub use table::{Place, Position, TableError};
-pub(crate) use text::nearest;
+pub(crate) use text::{nearest, plain};
 use text::{hex, times};
 
 use crate::ImageSize;
