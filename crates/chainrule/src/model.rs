@@ -123,8 +123,10 @@ impl Model {
 
     /// The size of the images that it takes, if it takes images.
     pub fn image_size(&self) -> Option<ImageSize> {
-        let size = |(height, width): (usize, usize)| {
-            ImageSize { planes: self.network.inputs / (height * width).max(1), height, width }
+        let size = |(height, width): (usize, usize)| ImageSize {
+            planes: self.network.inputs / (height * width).max(1),
+            height,
+            width,
         };
         self.image.map(size)
     }

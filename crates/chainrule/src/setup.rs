@@ -86,7 +86,7 @@ pub struct Setup {
     pub rows: Option<usize>,
 }
 
-/// Rows below which an epoch is too short to tune by epochs: small tables are passed over more often.
+/// Rows below which an epoch is too short to tune by epochs: small sets are passed over more often.
 const STEPS_WANTED: usize = 3000;
 
 impl Setup {
@@ -161,12 +161,11 @@ impl Setup {
         let optimizer = self.optimizer.unwrap_or(Optimizer::Adam);
         let is_image = data.image.is_some();
         let rows = self.rows.unwrap_or(data.len());
-        let wanted = self.batch_size.unwrap_or(if is_image { 128 } else { usual_batch(rows) });
+        let wanted = self.batch_size.unwrap_or(usual_batch(rows));
         let batch_size = wanted.min(rows.max(1));
         let steps = rows.div_ceil(batch_size.max(1)).max(1);
-        let epochs = self.epochs.unwrap_or(if is_image { 10 } else { STEPS_WANTED.div_ceil(steps).clamp(10, 300) });
-        let usual = if is_image { 0.1 } else { usual_validation(rows) };
-        let validation = self.validation.unwrap_or(usual);
+        let epochs = self.epochs.unwrap_or(STEPS_WANTED.div_ceil(steps).clamp(10, 300));
+        let validation = self.validation.unwrap_or(usual_validation(rows));
         let usual_schedule = if self.optimizer.is_none() { Schedule::OneCycle } else { Schedule::Constant };
         // The rate of a one-cycle is its peak, which may be higher than a constant rate.
         let usual_rate = if self.optimizer.is_none() { 0.003 } else { optimizer.usual_rate() };

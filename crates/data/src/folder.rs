@@ -48,6 +48,12 @@ pub fn read_idx_folder(dir: &Path) -> Result<IdxFolder, DataError> {
     Ok(IdxFolder { train, test: Some(test) })
 }
 
+/// Whether a folder has any of the files that [`read_idx_folder`] looks for.
+pub fn is_idx_folder(dir: &Path) -> bool {
+    let of = |content: Content| find(dir, &["train", "t10k", "test"], content).is_some();
+    of(Content::Images) || of(Content::Labels)
+}
+
 #[derive(Clone, Copy)]
 enum Content {
     Images,

@@ -1,7 +1,7 @@
 //! Smooth random displacements.
 
-use super::random::Draws;
 use super::Elastic;
+use super::random::Draws;
 use crate::ImageSize;
 
 /// Where the Gaussian is cut off, in standard deviations.
@@ -106,9 +106,8 @@ mod tests {
         let size = ImageSize { planes: 1, height: 100, width: 100 };
         let mut field = Field::default();
         field.draw(Elastic { alpha: 34.0, sigma: 4.0 }, size, &mut Draws::new(1, 1, 1));
-        let inner = |moves: &[f32]| -> Vec<f32> {
-            (20..80).flat_map(|y| moves[y * 100 + 20..y * 100 + 80].to_vec()).collect()
-        };
+        let inner =
+            |moves: &[f32]| -> Vec<f32> { (20..80).flat_map(|y| moves[y * 100 + 20..y * 100 + 80].to_vec()).collect() };
         let all: Vec<f32> = field.moves.chunks_exact(10_000).flat_map(inner).collect();
         let found = (all.iter().map(|v| v * v).sum::<f32>() / all.len() as f32).sqrt();
         let expected = 34.0 * (1.0 / 3.0_f32).sqrt() / (2.0 * std::f32::consts::PI.sqrt() * 4.0);

@@ -27,10 +27,8 @@ const ITEMS: [(&str, &str); 8] = [
 ];
 
 /// What a name alone stands for.
-const SETS: [(&str, &str); 2] = [
-    ("digits", "shift 1, rotate 15, scale 0.15, elastic 36 5"),
-    ("photos", "flip, crop 4, cutout 8"),
-];
+const SETS: [(&str, &str); 2] =
+    [("digits", "shift 1, rotate 15, scale 0.15, elastic 36 5"), ("photos", "flip, crop 4, cutout 8")];
 
 impl FromStr for Augmentation {
     type Err = AugmentationError;
@@ -59,8 +57,12 @@ impl FromStr for Augmentation {
 impl Augmentation {
     fn set(&mut self, name: &str, numbers: &[&str]) -> Result<(), AugmentationError> {
         let Some((_, takes)) = ITEMS.iter().find(|(item, _)| *item == name) else {
-            let names: Vec<String> =
-                ITEMS.iter().map(|(name, _)| name).chain(SETS.iter().map(|(name, _)| name)).map(ToString::to_string).collect();
+            let names: Vec<String> = ITEMS
+                .iter()
+                .map(|(name, _)| name)
+                .chain(SETS.iter().map(|(name, _)| name))
+                .map(ToString::to_string)
+                .collect();
             let guess = nearest(name, &names).map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
             return Err(wrong(format!("there is no `{name}`{guess}; {}", known())));
         };
@@ -75,7 +77,11 @@ impl Augmentation {
         let pixels = || {
             let rule = "a whole number of pixels from 1 to 10000";
             number(0, 1e4, rule).and_then(|value| {
-                if value.fract() == 0.0 { Ok(value as usize) } else { Err(wrong(format!("{name} {value}: it must be {rule}"))) }
+                if value.fract() == 0.0 {
+                    Ok(value as usize)
+                } else {
+                    Err(wrong(format!("{name} {value}: it must be {rule}")))
+                }
             })
         };
         match name {
@@ -103,7 +109,8 @@ fn wrong(problem: String) -> AugmentationError {
 
 /// All that can be written.
 fn known() -> String {
-    let items: Vec<String> = ITEMS.iter().map(|(name, takes)| format!("{name} {takes}").trim_end().to_owned()).collect();
+    let items: Vec<String> =
+        ITEMS.iter().map(|(name, takes)| format!("{name} {takes}").trim_end().to_owned()).collect();
     let sets: Vec<String> = SETS.iter().map(|(name, set)| format!("{name} (= {set})")).collect();
     format!("there are {}, or a set: {}", items.join(", "), sets.join(", "))
 }
@@ -113,7 +120,9 @@ impl fmt::Display for Augmentation {
         let Self { shift, rotate, scale, elastic, flip, crop, cutout, mixup } = *self;
         let mut items = Vec::new();
         let numbers = [("shift", shift), ("rotate", rotate), ("scale", scale)];
-        items.extend(numbers.into_iter().filter(|(_, value)| *value > 0.0).map(|(name, value)| format!("{name} {value}")));
+        items.extend(
+            numbers.into_iter().filter(|(_, value)| *value > 0.0).map(|(name, value)| format!("{name} {value}")),
+        );
         items.extend(elastic.map(|Elastic { alpha, sigma }| format!("elastic {alpha} {sigma}")));
         items.extend(flip.then(|| "flip".to_owned()));
         let pixels = [("crop", crop), ("cutout", cutout)];

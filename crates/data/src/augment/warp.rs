@@ -1,8 +1,8 @@
 //! One resampling for shift, rotation, scale and elastic distortion.
 
+use super::Augmentation;
 use super::elastic::Field;
 use super::random::Draws;
-use super::Augmentation;
 use crate::ImageSize;
 
 /// Where a pixel of the new image comes from: rows `[y, x]` of a matrix, and a place to begin at.

@@ -119,12 +119,7 @@ fn attention<'g>(c: &Call<'_, 'g>) -> Results<'g> {
         mode => return unsupported!("qk_matmul_output_mode {mode}"),
     };
     let kind = c.kind(0)?;
-    Ok(vec![
-        Value::Node(y, kind),
-        Value::Node(k, c.kind(1)?),
-        Value::Node(v, c.kind(2)?),
-        Value::Node(shown, kind),
-    ])
+    Ok(vec![Value::Node(y, kind), Value::Node(k, c.kind(1)?), Value::Node(v, c.kind(2)?), Value::Node(shown, kind)])
 }
 
 /// Pairs of numbers turned by angles whose sine and cosine are given for each position.
