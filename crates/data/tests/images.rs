@@ -174,6 +174,8 @@ fn a_model_gets_images_as_it_takes_them() {
     let known = read_known_images(&dir.path().join("cat/1.png"), taken, Some(&classes)).unwrap();
     assert_eq!((known.data.len(), known.data.target.as_ref()), (1, None));
     assert_eq!(known.names, ["1.png"]);
+    let planes = read_known_images(dir.path(), ImageSize { planes: 2, ..taken }, None);
+    assert_error!(planes, dir.path(), DataError::Image(ImageError::Planes { .. }), "images of 2 planes");
     // Without classes, folders are nothing but folders.
     save(dir.path(), "fish/1.png", grey(1));
     assert_eq!(read_known_images(dir.path(), taken, None).unwrap().data.len(), 3);

@@ -20,8 +20,10 @@ pub(super) struct Field {
 }
 
 impl Field {
-    pub(super) fn at(&self, pixel: usize) -> [f32; 2] {
-        [self.moves[pixel], self.moves[self.moves.len() / 2 + pixel]]
+    /// The displacements of all pixels down (0) or to the right (1).
+    pub(super) fn along(&self, axis: usize) -> &[f32] {
+        let half = self.moves.len() / 2;
+        &self.moves[axis * half..][..half]
     }
 
     pub(super) fn draw(&mut self, elastic: Elastic, size: ImageSize, draws: &mut Draws) {

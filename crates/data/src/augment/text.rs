@@ -71,7 +71,7 @@ impl Augmentation {
             return Err(wrong(format!("`{name} {}` is to be written as {}", numbers.join(" "), usual.trim_end())));
         }
         let number = |at: usize, most: f64, rule: &str| {
-            let value = numbers[at].parse::<f64>().ok().filter(|value| *value > 0.0 && *value <= most);
+            let value = numbers[at].parse::<f64>().ok().filter(|value| *value as f32 > 0.0 && *value <= most);
             value.ok_or_else(|| wrong(format!("`{name} {}`: {} must be {rule}", numbers.join(" "), numbers[at])))
         };
         let pixels = || {
@@ -179,6 +179,7 @@ mod tests {
             ("scale 1", "must be above 0 and at most 0.9"),
             ("shift -1", "must be above 0"),
             ("shift nan", "nan must be above 0"),
+            ("shift 1e-60", "must be above 0"),
             ("crop 1.5", "a whole number of pixels"),
             ("crop 0", "a whole number of pixels"),
             ("mixup 3", "above 0 and at most 2"),

@@ -33,32 +33,64 @@ impl Map {
 
 /// Fills `out` with `image` as `map` and `field` move it, both `[planes, height, width]`.
 pub(super) fn resample(image: &[f32], size: ImageSize, map: &Map, field: Option<&Field>, out: &mut [f32]) {
+    // As the machine can do it best; the numbers are the same.
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || resample_lines(image, size, map, field, out),
+    );
+}
+
+/// Pixels whose places are found side by side.
+const SIDE_BY_SIDE: usize = 16;
+
+#[inline(always)]
+fn resample_lines(image: &[f32], size: ImageSize, map: &Map, field: Option<&Field>, out: &mut [f32]) {
     let ImageSize { height, width, .. } = size;
     let area = height * width;
     for y in 0..height {
-        for x in 0..width {
-            let at = y * width + x;
-            let [dy, dx] = field.map_or([0.0; 2], |field| field.at(at));
-            let place = |axis: usize| map.matrix[axis][0] * y as f32 + map.matrix[axis][1] * x as f32 + map.start[axis];
-            let (top, bottom, down) = between(place(0) + dy, height);
-            let (left, right, along) = between(place(1) + dx, width);
+        for from in (0..width).step_by(SIDE_BY_SIDE) {
+            let at = y * width + from;
+            let count = SIDE_BY_SIDE.min(width - from);
+            let moved = |axis: usize| field.map(|field| &field.along(axis)[at..at + count]);
+            let (rows, down) = between(map.line(0, y, from), moved(0), height);
+            let (columns, along) = between(map.line(1, y, from), moved(1), width);
             for (plane, out) in image.chunks_exact(area).zip(out.chunks_exact_mut(area)) {
-                let line = |y: usize| {
-                    let (a, b) = (plane[y * width + left], plane[y * width + right]);
-                    a + (b - a) * along
-                };
-                let (above, below) = (line(top), line(bottom));
-                out[at] = above + (below - above) * down;
+                for (pixel, out) in out[at..at + count].iter_mut().enumerate() {
+                    let (row, column) = (rows[pixel] as usize * width, columns[pixel] as usize);
+                    let right = (column + 1).min(width - 1);
+                    let next = (row + width).min(area - width);
+                    let line = |row: usize| {
+                        let (a, b) = (plane[row + column], plane[row + right]);
+                        a + (b - a) * along[pixel]
+                    };
+                    let (above, below) = (line(row), line(next));
+                    *out = above + (below - above) * down[pixel];
+                }
             }
         }
     }
 }
 
-/// The pixels on both sides of a place, and how far it is from the first to the second.
-fn between(place: f32, count: usize) -> (usize, usize, f32) {
-    let place = place.clamp(0.0, (count - 1) as f32);
-    let first = place as usize;
-    (first, (first + 1).min(count - 1), place - first as f32)
+impl Map {
+    /// The places along an axis that the pixels of line `y` from column `from` on come from.
+    #[inline(always)]
+    fn line(&self, axis: usize, y: usize, from: usize) -> [f32; SIDE_BY_SIDE] {
+        let [by_y, by_x] = self.matrix[axis];
+        std::array::from_fn(|x| by_y * y as f32 + by_x * (from + x) as f32 + self.start[axis])
+    }
+}
+
+/// The last pixels before these places, and how far it is from them; there are `count` pixels.
+#[inline(always)]
+fn between(
+    mut places: [f32; SIDE_BY_SIDE],
+    moved: Option<&[f32]>,
+    count: usize,
+) -> ([i32; SIDE_BY_SIDE], [f32; SIDE_BY_SIDE]) {
+    places.iter_mut().zip(moved.unwrap_or_default()).for_each(|(place, moved)| *place += moved);
+    let places = places.map(|place| place.clamp(0.0, (count - 1) as f32));
+    let first = places.map(|place| place as i32);
+    (first, std::array::from_fn(|pixel| places[pixel] - first[pixel] as f32))
 }
 
 #[cfg(test)]

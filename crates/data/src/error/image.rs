@@ -67,6 +67,14 @@ pub enum ImageError {
         /// Its height and width.
         found: (usize, usize),
     },
+    /// The model takes images that no file has.
+    #[error("{} cannot be what the model takes, which is images of {planes} planes, since image files have 1 or 3; give it the kind of data that it was trained on", file.display())]
+    Planes {
+        /// The file or folder.
+        file: PathBuf,
+        /// The planes that are asked for.
+        planes: usize,
+    },
     /// Images have different sizes.
     #[error("{} is {} x {} pixels and {} is {} x {} (height x width); give --resize {}x{} or another size to bring all to one", first.display(), expected.0, expected.1, file.display(), found.0, found.1, expected.0, expected.1)]
     Sizes {

@@ -144,6 +144,9 @@ pub fn image_parts(dir: &Path) -> Option<[PathBuf; 2]> {
 ///
 /// As [`read_image_folder`], but that images are brought to the size, and that one class is enough.
 pub fn read_known_images(path: &Path, size: ImageSize, classes: Option<&[String]>) -> Result<KnownImages, DataError> {
+    if size.planes != 1 && size.planes != 3 {
+        return Err(ImageError::Planes { file: path.to_owned(), planes: size.planes }.into());
+    }
     let Listed { files, left_out } = list(path)?;
     let is_classed = files.iter().all(|file| file.folder.is_some());
     let target = match classes.filter(|_| is_classed) {
