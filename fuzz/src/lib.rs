@@ -7,8 +7,8 @@
 //! (`crates/chainrule/tests/fuzz.rs`) with those that are kept.
 
 use chainrule::data::{
-    Charset, Dataset, Encoder, Form, Kinds, LevelOptions, Matrix, ReadOptions, SampleOptions, Split, Target, Values,
-    read_frame, read_idx, read_known,
+    Augmentation, Charset, Dataset, Encoder, Form, Kinds, LevelOptions, Matrix, ReadOptions, SampleOptions, Split,
+    Target, Values, read_frame, read_idx, read_known,
 };
 use chainrule::engine::{Graph, NodeId, Trace, parse::parse};
 use chainrule::{
@@ -215,6 +215,7 @@ pub fn options(bytes: &[u8]) -> bool {
     }
     let choices = [
         choice::<Activation>(text),
+        choice::<Augmentation>(text),
         choice::<Init>(text),
         choice::<Loss>(text),
         choice::<Optimizer>(text),

@@ -2,7 +2,9 @@
 #![doc = include_str!("../README.md")]
 
 mod activation;
+mod ahead;
 mod architecture;
+mod augment;
 mod baseline;
 mod builder;
 mod checkpoint;

@@ -7,7 +7,7 @@ use crate::loss::Loss;
 use crate::network::{LayerNodes, Mode, Network};
 use crate::recipe::Recipe;
 use crate::target::TargetScale;
-use chainrule_data::{Dataset, Encoder, Scaling, Target};
+use chainrule_data::{Dataset, Encoder, ImageSize, Scaling, Target};
 use chainrule_engine::{Expr, Graph};
 use chainrule_kernels::Block;
 use serde::{Deserialize, Serialize};
@@ -119,6 +119,16 @@ impl Model {
             Task::Classes(names) => names,
             Task::Values(_) => &[],
         }
+    }
+
+    /// The size of the images that it takes, if it takes images.
+    pub fn image_size(&self) -> Option<ImageSize> {
+        let size = |(height, width): (usize, usize)| ImageSize {
+            planes: self.network.inputs / (height * width).max(1),
+            height,
+            width,
+        };
+        self.image.map(size)
     }
 
     /// What is predicted, in words.

@@ -3,7 +3,7 @@
 use crate::init::Init;
 use crate::optim::Optimizer;
 use crate::schedule::Schedule;
-use chainrule_data::Dataset;
+use chainrule_data::{Augmentation, Dataset};
 use serde::{Deserialize, Serialize};
 
 /// The settings of a training. With the same data, the same recipe gives the same weights, bit for bit.
@@ -28,6 +28,8 @@ pub struct Recipe {
     pub l1: f64,
     /// The share of hidden activations that each training step sets to 0 (Srivastava et al. 2014).
     pub dropout: f64,
+    /// How images are changed each time they are trained on.
+    pub augment: Option<Augmentation>,
     /// The largest norm of the whole gradient; longer ones are scaled down to it.
     pub clip: Option<f64>,
     /// How many of the first layers keep their weights.
@@ -57,6 +59,7 @@ impl Default for Recipe {
             l2: 0.0,
             l1: 0.0,
             dropout: 0.0,
+            augment: None,
             clip: None,
             frozen: 0,
             layer_rates: Vec::new(),

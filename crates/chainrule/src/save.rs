@@ -225,7 +225,7 @@ impl Description {
         if !self.features.is_empty() && self.features.len() != inputs {
             return Err(format!("it names {} columns for {inputs} inputs", self.features.len()));
         }
-        if self.image.is_some_and(|(h, w)| h.checked_mul(w) != Some(inputs)) {
+        if self.image.is_some_and(|(h, w)| h.checked_mul(w).is_none_or(|area| area == 0 || inputs % area != 0)) {
             return Err(format!("its image size is not that of {inputs} inputs"));
         }
         if !self.task.fits(outputs, self.loss) {

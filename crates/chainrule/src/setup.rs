@@ -14,7 +14,7 @@ use crate::optim::Optimizer;
 use crate::recipe::Recipe;
 use crate::schedule::Schedule;
 use crate::target::TargetScale;
-use chainrule_data::{Dataset, Encoder, Scaling, Target, usual_validation};
+use chainrule_data::{Augmentation, Dataset, Encoder, Scaling, Target, usual_validation};
 
 named_enum! {
     /// What is done to the inputs before the first layer, fitted on the training part.
@@ -68,6 +68,8 @@ pub struct Setup {
     pub l1: f64,
     /// Dropout rate.
     pub dropout: f64,
+    /// How images are changed each time they are trained on.
+    pub augment: Option<Augmentation>,
     /// The longest gradient.
     pub clip: Option<f64>,
     /// The model to go on from. Its layers, scaling and encoding are kept.
@@ -84,7 +86,7 @@ pub struct Setup {
     pub rows: Option<usize>,
 }
 
-/// Rows below which an epoch is too short to tune by epochs: small tables are passed over more often.
+/// Rows below which an epoch is too short to tune by epochs: small sets are passed over more often.
 const STEPS_WANTED: usize = 3000;
 
 impl Setup {
@@ -144,7 +146,7 @@ impl Setup {
         let sizes = match &self.architecture {
             Some(Architecture::Layers { input, layers }) => {
                 let seen = match data.image {
-                    Some(size) => SampleShape::Planes([1, size.height, size.width]),
+                    Some(size) => SampleShape::Planes([size.planes, size.height, size.width]),
                     None => SampleShape::Flat(data.columns()),
                 };
                 return Network::of(input.unwrap_or(seen), layers.clone());
@@ -159,12 +161,11 @@ impl Setup {
         let optimizer = self.optimizer.unwrap_or(Optimizer::Adam);
         let is_image = data.image.is_some();
         let rows = self.rows.unwrap_or(data.len());
-        let wanted = self.batch_size.unwrap_or(if is_image { 128 } else { usual_batch(rows) });
+        let wanted = self.batch_size.unwrap_or(usual_batch(rows));
         let batch_size = wanted.min(rows.max(1));
         let steps = rows.div_ceil(batch_size.max(1)).max(1);
-        let epochs = self.epochs.unwrap_or(if is_image { 10 } else { STEPS_WANTED.div_ceil(steps).clamp(10, 300) });
-        let usual = if is_image { 0.1 } else { usual_validation(rows) };
-        let validation = self.validation.unwrap_or(usual);
+        let epochs = self.epochs.unwrap_or(STEPS_WANTED.div_ceil(steps).clamp(10, 300));
+        let validation = self.validation.unwrap_or(usual_validation(rows));
         let usual_schedule = if self.optimizer.is_none() { Schedule::OneCycle } else { Schedule::Constant };
         // The rate of a one-cycle is its peak, which may be higher than a constant rate.
         let usual_rate = if self.optimizer.is_none() { 0.003 } else { optimizer.usual_rate() };
@@ -181,6 +182,7 @@ impl Setup {
             l2: self.l2.unwrap_or(if is_image { 0.0 } else { usual_l2(rows) }),
             l1: self.l1,
             dropout: self.dropout,
+            augment: self.augment,
             clip: self.clip,
             frozen: self.frozen,
             layer_rates: self.layer_rates.clone(),

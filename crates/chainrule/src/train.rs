@@ -1,5 +1,6 @@
 //! Training: steps, epochs, and when to stop.
 
+use crate::augment::Images;
 use crate::checkpoint::{Checkpoints, Saver};
 use crate::error::Error;
 use crate::evaluate::{Evaluator, Scores, Tally};
@@ -134,13 +135,37 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// Data that the network does not fit, seen by the length of its rows.
     pub fn step(&mut self, data: &Dataset, rows: &[u32], rate: f64, tally: &mut Tally) -> Result<bool, Error> {
-        let Self { model, stepper, x, y, weight } = self;
+        let Self { model, x, .. } = self;
         if data.columns() != model.network.inputs {
             model.check_fits(data)?;
         }
         x.resize(rows.len() * model.network.inputs, 0.0);
-        y.resize(rows.len() * model.task.width(), 0.0);
         model.fill_features(data, rows, x);
+        self.step_filled(data, rows, rate, tally)
+    }
+
+    /// [`Trainer::step`] on inputs that were prepared.
+    fn step_prepared(
+        &mut self,
+        x: &mut Vec<f32>,
+        data: &Dataset,
+        rows: &[u32],
+        rate: f64,
+        tally: &mut Tally,
+    ) -> Result<bool, Error> {
+        std::mem::swap(&mut self.x, x);
+        let moved = self.step_filled(data, rows, rate, tally)?;
+        // After a step that failed they stay, so that it can be found out why.
+        if moved {
+            std::mem::swap(&mut self.x, x);
+        }
+        Ok(moved)
+    }
+
+    /// [`Trainer::step`] with the inputs already in `x`.
+    fn step_filled(&mut self, data: &Dataset, rows: &[u32], rate: f64, tally: &mut Tally) -> Result<bool, Error> {
+        let Self { model, stepper, x, y, weight } = self;
+        y.resize(rows.len() * model.task.width(), 0.0);
         model.fill_targets(data, rows, y);
         Model::fill_weights(data, rows, weight);
         let done = stepper.step(model, Batch { x, y, weight }, rate)?;
@@ -220,6 +245,7 @@ fn run(
         let problems = vec!["it has no target to learn".to_owned()];
         return Err(Error::Fit { source_name: validation.source.clone(), problems });
     }
+    let mut images = Images::of(model, validation)?;
     let start = |checkpoints| Saver::new(checkpoints, source.fingerprint(model));
     let saver = checkpoints.map(start).transpose()?;
     let best = model.parameters.clone();
@@ -228,7 +254,7 @@ fn run(
     let mut course =
         Course { progress: Progress::new(schedule), best, validation, held_out, evaluator: Evaluator::new(), saver };
     course.resume(source, &mut trainer, observer)?;
-    let ending = course.run(source, &mut trainer, observer);
+    let ending = course.run(source, images.as_mut(), &mut trainer, observer);
     let Course { progress: Progress { best_epoch, history, .. }, best, .. } = course;
     // A stop before the end of the first epoch leaves no best epoch: then the weights so far are kept.
     if ending.is_err() || best_epoch.is_some() {
@@ -344,6 +370,7 @@ impl Course<'_> {
     fn run(
         &mut self,
         source: &mut dyn Source,
+        mut images: Option<&mut Images>,
         trainer: &mut Trainer<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Ending, Error> {
@@ -352,7 +379,7 @@ impl Course<'_> {
                 break ending;
             }
             let begin = Instant::now();
-            if self.epoch(source, trainer, observer)? == Control::Stop {
+            if self.epoch(source, images.as_deref_mut(), trainer, observer)? == Control::Stop {
                 break Ending::Stopped;
             }
             let report = self.close(trainer, begin)?;
@@ -371,6 +398,7 @@ impl Course<'_> {
     fn epoch(
         &mut self,
         source: &mut dyn Source,
+        mut images: Option<&mut Images>,
         trainer: &mut Trainer<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Control, Error> {
@@ -387,21 +415,38 @@ impl Course<'_> {
                 continue;
             }
             let (data, order) = source.part(part)?;
-            for rows in order.chunks(batch_size).skip(done) {
-                if self.step(trainer, data, rows, all, observer)? == Control::Stop {
-                    return Ok(Control::Stop);
+            let batches: Vec<&[u32]> = order.chunks(batch_size).skip(done).collect();
+            let mut control = Control::Continue;
+            let epoch = self.progress.epoch;
+            let mut step = |rows: &[u32], x: Option<&mut Vec<f32>>| {
+                control = self.step(trainer, (data, rows, x), all, observer)?;
+                if control == Control::Continue {
+                    self.save_if_due(trainer, false)?;
                 }
-                self.save_if_due(trainer, false)?;
+                Ok(control == Control::Continue)
+            };
+            match images.as_deref_mut() {
+                Some(images) => images.each_batch(epoch, data, order, &batches, |rows, x| step(rows, Some(x)))?,
+                None => {
+                    for rows in batches {
+                        if !step(rows, None)? {
+                            break;
+                        }
+                    }
+                }
+            }
+            if control == Control::Stop {
+                return Ok(Control::Stop);
             }
         }
         Ok(Control::Continue)
     }
 
+    /// A step on these rows, whose inputs were prepared if they are given.
     fn step(
         &mut self,
         trainer: &mut Trainer<'_>,
-        data: &Dataset,
-        rows: &[u32],
+        (data, rows, x): (&Dataset, &[u32], Option<&mut Vec<f32>>),
         of_epoch: Size,
         observer: &mut dyn Observer,
     ) -> Result<Control, Error> {
@@ -410,7 +455,11 @@ impl Course<'_> {
         let steps = of_epoch.steps as f64;
         let done = (epoch - 1) as f64 * steps + progress.step as f64;
         let rate = progress.schedule.rate(done / (trainer.model.recipe.epochs as f64 * steps), epoch - 1);
-        if !trainer.step(data, rows, rate, &mut progress.tally)? {
+        let moved = match x {
+            None => trainer.step(data, rows, rate, &mut progress.tally)?,
+            Some(x) => trainer.step_prepared(x, data, rows, rate, &mut progress.tally)?,
+        };
+        if !moved {
             let (step, node) = (progress.step + 1, trainer.first_non_finite()?);
             return Err(Error::Diverged { epoch, step, node, rate, kept_epoch: progress.best_epoch });
         }

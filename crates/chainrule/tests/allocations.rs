@@ -1,8 +1,8 @@
 //! A training step allocates nothing after the first of its batch size.
 
-use chainrule::data::{Dataset, Matrix, Target, Values};
+use chainrule::data::{Augmented, Dataset, ImageSize, Matrix, Room, Scaling, Target, Values};
 use chainrule::engine::{Convolution, Graph, Plan, Session};
-use chainrule::{Activation, Mlp, Model, Setup, Tally, Trainer, with_threads};
+use chainrule::{Activation, Control, Mlp, Model, Observer, Setup, StepReport, Tally, Trainer, fit, with_threads};
 use chainrule_kernels::team::for_each;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -105,6 +105,68 @@ fn convolution() -> usize {
     ALLOCATIONS.load(Ordering::SeqCst) - before
 }
 
+const AUGMENTATION: &str = "shift 1, rotate 20, scale 0.2, elastic 5 1.5, flip, crop 1, cutout 2, mixup 0.3";
+
+/// Images of 2 x 6 x 5 pixels, of two classes.
+fn images(count: usize) -> Dataset {
+    let values = (0..count * 60).map(|at| (at * 7 % 251) as u8).collect();
+    let labels = (0..count).map(|image| image as u32 % 2).collect();
+    let target = Target::Classes { labels, names: vec!["a".into(), "b".into()] };
+    let image = Some(ImageSize { planes: 2, height: 6, width: 5 });
+    Dataset { image, ..Dataset::new(Matrix::new(count, 60, Values::Bytes(values)), target, "images") }
+}
+
+/// How many allocations the preparation of a batch of images makes after a first one.
+fn augmentation() -> usize {
+    let (data, rows) = (images(50), (0..50).collect::<Vec<u32>>());
+    let (augmentation, scaling) = (AUGMENTATION.parse().unwrap(), Scaling::pixels());
+    let augmented = Augmented {
+        augmentation: &augmentation,
+        images: &data.features,
+        size: data.image.unwrap(),
+        scaling: &scaling,
+        rows: &rows,
+        seed: 0,
+        epoch: 1,
+    };
+    let (mut x, mut room) = (vec![0.0; 50 * 60], Room::default());
+    augmented.fill(&rows, &mut x, &mut room);
+    let before = ALLOCATIONS.load(Ordering::SeqCst);
+    augmented.fill(&rows, &mut x, &mut room);
+    ALLOCATIONS.load(Ordering::SeqCst) - before
+}
+
+/// How many allocations the trainer makes in an epoch of images that are prepared ahead, but for the first ten steps.
+fn training_ahead() -> usize {
+    #[derive(Default)]
+    struct Count {
+        at: usize,
+        made: usize,
+    }
+    impl Observer for Count {
+        fn on_step(&mut self, step: &StepReport) -> Control {
+            let now = ALLOCATIONS.load(Ordering::SeqCst);
+            if step.samples > 100 {
+                self.made += now - self.at;
+            }
+            self.at = now;
+            Control::Continue
+        }
+    }
+    let data = images(300);
+    let setup = Setup {
+        hidden: Some(vec![8]),
+        epochs: Some(1),
+        batch_size: Some(10),
+        validation: Some(0.0),
+        augment: Some(AUGMENTATION.parse().unwrap()),
+        ..Setup::default()
+    };
+    let mut count = Count::default();
+    fit(&mut setup.build(&data).unwrap(), &data, &mut count).unwrap();
+    count.made
+}
+
 /// Marks this thread and a helper as threads that train.
 fn mark_threads() {
     let marked = [AtomicBool::new(false), AtomicBool::new(false)];
@@ -133,5 +195,7 @@ fn a_step_allocates_nothing() {
         assert_eq!(dense("adam", 0.0, 256, 512, None, false), 0);
         assert_eq!(pieces(), 0);
         assert_eq!(convolution(), 0);
+        assert_eq!(augmentation(), 0);
+        assert_eq!(training_ahead(), 0);
     });
 }

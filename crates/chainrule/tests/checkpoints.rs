@@ -2,10 +2,10 @@
 
 mod common;
 
-use chainrule::data::{Dataset, Matrix, Target, Values};
+use chainrule::data::{Dataset, ImageSize, Matrix, Target, Values};
 use chainrule::{
-    Activation, Checkpoints, Control, Ending, Every, Mlp, Model, Observer, Optimizer, Schedule, StepReport, fit,
-    fit_saving,
+    Activation, Checkpoints, Control, Ending, Every, Mlp, Model, Observer, Optimizer, Schedule, StepReport, evaluate,
+    fit, fit_saving, with_threads,
 };
 use common::StopAfter;
 use std::path::Path;
@@ -75,6 +75,86 @@ fn a_training_cut_off_at_any_step_ends_in_the_same_bits() {
             assert_eq!(scores(&outcome), scores(&whole));
         }
     }
+}
+
+/// Images of bars that stand or lie, two planes of 6 x 5 pixels.
+fn bars(count: usize) -> Dataset {
+    let pixel = |image: usize, at: usize| {
+        let (y, x) = (at % 30 / 5, at % 5);
+        let bar = if image.is_multiple_of(2) { y == image % 6 } else { x == image % 5 };
+        if bar { 200 } else { (at * 7 + image * 13) as u8 % 50 }
+    };
+    let values = (0..count).flat_map(|image| (0..60).map(move |at| pixel(image, at))).collect();
+    let labels = (0..count).map(|image| image as u32 % 2).collect();
+    let target = Target::Classes { labels, names: vec!["lies".into(), "stands".into()] };
+    let image = Some(ImageSize { planes: 2, height: 6, width: 5 });
+    Dataset { image, ..Dataset::new(Matrix::new(count, 60, Values::Bytes(values)), target, "bars") }
+}
+
+fn augmented_model(data: &Dataset, augment: &str) -> Model {
+    let setup = chainrule::Setup {
+        hidden: Some(vec![8]),
+        epochs: Some(3),
+        batch_size: Some(16),
+        validation: Some(0.2),
+        augment: Some(augment.parse().unwrap()),
+        ..chainrule::Setup::default()
+    };
+    setup.build(data).unwrap()
+}
+
+const EVERYTHING: &str = "shift 1, rotate 20, scale 0.2, elastic 5 1.5, flip, crop 1, cutout 2, mixup 0.3";
+
+#[test]
+fn augmented_images_are_the_same_after_a_break_and_at_any_number_of_threads() {
+    let data = bars(100);
+    let start = augmented_model(&data, EVERYTHING);
+    let trained = |threads| {
+        let mut model = start.clone();
+        with_threads(threads, || fit(&mut model, &data, &mut ())).unwrap();
+        model
+    };
+    let unbroken = trained(1);
+    assert_eq!(trained(3).to_bytes().unwrap(), unbroken.to_bytes().unwrap());
+    // 80 samples to train on in batches of 16: 5 steps an epoch, 15 in all.
+    for cut in 1..=15 {
+        let folder = tempfile::tempdir().unwrap();
+        let place = checkpoints(folder.path(), Every::Epochs(100));
+        fit_saving(&mut start.clone(), &data, Some(&place), &mut StopAfter(cut)).unwrap();
+        let mut second = start.clone();
+        fit_saving(&mut second, &data, Some(&place), &mut ()).unwrap();
+        assert_eq!(second.to_bytes().unwrap(), unbroken.to_bytes().unwrap(), "cut after step {cut}");
+        let error = fit_saving(&mut augmented_model(&data, "flip"), &data, Some(&place), &mut ()).unwrap_err();
+        assert!(error.to_string().contains(r#"augment was "shift 1, "#), "{error}");
+    }
+}
+
+#[test]
+fn only_what_is_trained_on_is_augmented() {
+    let data = bars(100);
+    let mut model = augmented_model(&data, EVERYTHING);
+    let outcome = fit(&mut model, &data, &mut ()).unwrap();
+    let held_out = data.select(&model.recipe.split(&data).1);
+    let kept = &outcome.history[outcome.kept_epoch.unwrap() - 1];
+    let validated = kept.validation.as_ref().unwrap().loss;
+    assert!((evaluate(&model, &held_out).unwrap().loss - validated).abs() < 1e-9);
+    // And training is: another augmentation gives other weights.
+    let mut other = augmented_model(&data, "flip");
+    fit(&mut other, &data, &mut ()).unwrap();
+    assert_ne!(*other.parameters, *model.parameters);
+}
+
+#[test]
+fn what_cannot_be_augmented_says_why() {
+    let fails = |data: &Dataset, augment: &str| {
+        let mut model = augmented_model(&bars(100), augment);
+        model.network.inputs = data.columns();
+        fit(&mut model, data, &mut ()).unwrap_err().to_string()
+    };
+    let table = Dataset { image: None, ..bars(100) };
+    assert!(fails(&table, "flip").contains("it has no images to augment: leave --augment out"));
+    let error = fails(&bars(100), "crop 5");
+    assert!(error.contains("a crop of 5 pixels leaves nothing of images of 2x6x5"), "{error}");
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn bars(count: usize, seed: u64) -> Dataset {
         labels.push((i % 2) as u32);
     }
     let target = Target::Classes { labels, names: vec!["lying".into(), "upright".into()] };
-    let image = Some(ImageSize { height: 8, width: 8 });
+    let image = Some(ImageSize { planes: 1, height: 8, width: 8 });
     Dataset { image, ..Dataset::new(Matrix::new(count, 64, Values::Bytes(pixels)), target, "bars") }
 }
 

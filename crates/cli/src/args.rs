@@ -1,7 +1,7 @@
 //! The command line: one block an option, with its help.
 
 use crate::exchange::{ExportArgs, ImportArgs};
-use chainrule::data::{Charset, ClassWeights, Form, Format, LEAST_MEMORY};
+use chainrule::data::{Augmentation, Channels, Charset, ClassWeights, Form, Format, LEAST_MEMORY};
 use chainrule::{Activation, Architecture, Budget, Every, Init, Loss, Optimizer, ScalingChoice, Schedule, TargetScale};
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -134,6 +134,7 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 const TRAIN_EXAMPLES: &str = "Examples:
   chainrule train data/mnist
   chainrule train data/mnist --hidden 512 --epochs 5 --out digits.safetensors
+  chainrule train photos --resize 32x32 --augment photos
   chainrule train houses.csv --target price --validation 0.2 --patience 20
   chainrule train flowers.csv --target species --hidden none
   chainrule train houses.csv --target price --folds 5
@@ -150,7 +151,7 @@ What is not given is chosen to fit the data, and shown.";
 #[derive(ClapArgs, Debug)]
 #[command(after_help = TRAIN_EXAMPLES, allow_negative_numbers = true)]
 pub(crate) struct TrainArgs {
-    /// A folder of IDX files, or a table (CSV, JSON lines, NPY, Parquet, Arrow; plain, gzip or zstd)
+    /// A folder of IDX files, a folder that has a folder of PNG or JPEG images for each class, or a table (CSV, JSON lines, NPY, Parquet, Arrow; plain, gzip or zstd)
     pub(crate) data: PathBuf,
     /// The column of a table that is to be predicted, or several columns of numbers
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
@@ -251,6 +252,16 @@ pub(crate) struct TrainArgs {
     /// Share of hidden activations set to 0 in each step
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = number, hide_default_value = true)]
     pub(crate) dropout: f64,
+    /// Bring images to this height and width [default: they have to be of one size]
+    #[arg(long, value_name = "HxW", value_parser = height_and_width)]
+    pub(crate) resize: Option<(usize, usize)>,
+    /// What to keep of the colours of images: grey, rgb [default: grey if all images are grey]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) channels: Option<Channels>,
+    /// Change images at random each time they are trained on: items of 'shift 2, rotate 15, scale 0.15, elastic 36 5,
+    /// flip, crop 4, cutout 8, mixup 0.2', or the name of a set: digits, photos
+    #[arg(long, value_name = "ITEMS")]
+    pub(crate) augment: Option<Augmentation>,
     /// Scale gradients down to this norm
     #[arg(long, value_name = "NORM", value_parser = number)]
     pub(crate) clip: Option<f64>,
@@ -267,7 +278,8 @@ pub(crate) struct TrainArgs {
     /// Stop after this many epochs without a better validation loss
     #[arg(long, value_name = "EPOCHS", value_parser = at_least_one)]
     pub(crate) patience: Option<usize>,
-    /// Share of a table held out for the test at the end [default: 0.2]
+    /// Share of a table, or of images that are in no folders train and test, held out for the test at the end
+    /// [default: 0.2]
     #[arg(long, value_name = "SHARE", value_parser = number)]
     pub(crate) test: Option<f64>,
     /// Do not train one model but this many, each tested on rows that it has not seen, and show mean and spread
@@ -359,6 +371,12 @@ fn hidden_sizes(text: &str) -> Result<Hidden, String> {
     text.split(',').map(|part| at_least_one(part.trim())).collect::<Result<_, _>>().map(Hidden)
 }
 
+fn height_and_width(text: &str) -> Result<(usize, usize), String> {
+    let side = |text: &str| text.parse::<usize>().ok().filter(|side| (1..=4096).contains(side));
+    let sides = text.split_once('x').and_then(|(height, width)| side(height).zip(side(width)));
+    sides.ok_or_else(|| "it must be a height and a width of at most 4096 pixels, as in 32x32".to_owned())
+}
+
 fn number(text: &str) -> Result<f64, String> {
     text.parse::<f64>().ok().filter(|v| v.is_finite()).ok_or_else(|| "it must be a finite number".to_owned())
 }
@@ -391,6 +409,7 @@ fn inner_share(text: &str) -> Result<f64, String> {
 const EVALUATE_EXAMPLES: &str = "Examples:
   chainrule evaluate model.safetensors data/mnist
   chainrule evaluate model.safetensors data/mnist --part train --json
+  chainrule evaluate photos.safetensors new-photos
   chainrule evaluate houses.safetensors new-houses.csv";
 
 /// A model and data for it.
@@ -398,9 +417,10 @@ const EVALUATE_EXAMPLES: &str = "Examples:
 pub(crate) struct ModelAndData {
     /// The model file
     pub(crate) model: PathBuf,
-    /// A folder of IDX files, or a table with the columns that the model was trained on
+    /// A folder of IDX files, image files in folders of their classes, an image file, or a table with the columns that the
+    /// model was trained on
     pub(crate) data: PathBuf,
-    /// Which part of a folder of IDX files
+    /// Which part of a folder of IDX files, or of one with the folders train and test
     #[arg(long, default_value = "test", value_parser = ["test", "train"])]
     pub(crate) part: String,
     #[command(flatten)]
@@ -419,6 +439,7 @@ pub(crate) struct EvaluateArgs {
 
 const PREDICT_EXAMPLES: &str = "Examples:
   chainrule predict model.safetensors data/mnist --out predictions.csv
+  chainrule predict photos.safetensors cat.jpg
   chainrule predict houses.safetensors new-houses.csv --keep street,city | head
   chainrule predict houses.safetensors new-houses.csv --interval 0.9
   zcat houses.csv.gz | chainrule predict houses.safetensors - --json > predictions.jsonl

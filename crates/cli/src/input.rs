@@ -3,8 +3,12 @@
 use crate::Usage;
 use crate::args::ModelAndData;
 use crate::output::{count, note};
+use crate::samples::left_out_note;
 use anyhow::{Result, bail};
-use chainrule::data::{Dataset, IdxFolder, KnownSamples, read_idx_folder, read_known, read_table_with_columns};
+use chainrule::data::{
+    Dataset, IdxFolder, KnownImages, KnownSamples, image_parts, is_idx_folder, read_idx_folder, read_known,
+    read_known_images, read_table_with_columns,
+};
 use chainrule::{Model, Task};
 use std::path::Path;
 
@@ -20,14 +24,14 @@ pub(crate) fn keep_inputs(out: &Path, inputs: &[&Path]) -> Result<()> {
 /// The model, and the data with their target prepared for it.
 pub(crate) fn model_and_data(args: &ModelAndData) -> Result<(Model, Dataset)> {
     let model = Model::load(&args.model)?;
-    if is_folder(args, &model)? {
-        let data = images(args)?;
-        return Ok((model, data));
-    }
     let classes = match &model.task {
         Task::Classes(names) => Some(names.as_slice()),
         Task::Values(_) => None,
     };
+    if has_images(args, &model)? {
+        let Images { data, .. } = images(args, &model, classes)?;
+        return Ok((model, data));
+    }
     let target = Some((model.targets.as_slice(), classes));
     let data = match &model.encoder {
         Some(encoder) => {
@@ -45,20 +49,45 @@ pub(crate) fn model_and_data(args: &ModelAndData) -> Result<(Model, Dataset)> {
     Ok((model, data))
 }
 
-/// Whether the data are a folder of images; if not, they are a table.
-pub(crate) fn is_folder(args: &ModelAndData, model: &Model) -> Result<bool> {
+/// Whether the data are images; if not, they are a table.
+pub(crate) fn has_images(args: &ModelAndData, model: &Model) -> Result<bool> {
     let is_pattern = args.data.to_str().is_some_and(|path| path == "-" || path.contains(['*', '?', '[']));
     if !args.data.exists() && !is_pattern {
         bail!("there is no {}; check the path", args.data.display());
     }
-    if !args.data.is_dir() && model.features.is_empty() {
-        bail!(Usage(format!("the model takes images, but {} is not a folder of IDX files", args.data.display())));
+    if !args.data.exists() && model.features.is_empty() {
+        bail!(Usage(format!("the model takes images, and {} is no folder or file of them", args.data.display())));
     }
-    Ok(args.data.is_dir())
+    Ok(args.data.is_dir() || model.features.is_empty())
 }
 
-/// The part of a folder of images that is asked for.
-pub(crate) fn images(args: &ModelAndData) -> Result<Dataset> {
+/// Images, and their names if they are files.
+pub(crate) struct Images {
+    pub(crate) data: Dataset,
+    pub(crate) names: Option<Vec<String>>,
+}
+
+/// The images that are asked for, with their classes if these are given.
+pub(crate) fn images(args: &ModelAndData, model: &Model, classes: Option<&[String]>) -> Result<Images> {
+    if is_idx_folder(&args.data) {
+        return Ok(Images { data: idx_images(args)?, names: None });
+    }
+    let Some(size) = model.image_size() else {
+        bail!(Usage(format!("the model does not take images, and {} is a folder", args.data.display())));
+    };
+    let part = image_parts(&args.data).map(|[train, test]| if args.part == "train" { train } else { test });
+    let path = part.as_ref().unwrap_or(&args.data);
+    let KnownImages { data, names, resized, left_out } = read_known_images(path, size, classes)?;
+    left_out_note(&left_out).iter().for_each(|line| note!("{line}"));
+    if resized > 0 {
+        let images = if resized == 1 { "1 image was".to_owned() } else { format!("{} images were", count(resized)) };
+        note!("note: {images} brought to the {} x {} pixels that the model takes", size.height, size.width);
+    }
+    Ok(Images { data, names: Some(names) })
+}
+
+/// The part of a folder of IDX files that is asked for.
+fn idx_images(args: &ModelAndData) -> Result<Dataset> {
     let IdxFolder { train, test } = read_idx_folder(&args.data)?;
     match (args.part.as_str(), test) {
         ("train", _) => Ok(train),

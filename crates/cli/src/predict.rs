@@ -2,7 +2,7 @@
 
 use crate::Usage;
 use crate::args::PredictArgs;
-use crate::input::{images, is_folder, keep_inputs, note_odd_cells};
+use crate::input::{Images, has_images, images, keep_inputs, note_odd_cells};
 use crate::lines::Lines;
 use crate::output::{count, is_lost, note, raw};
 use crate::train::listen_for_interrupt;
@@ -27,13 +27,13 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
     }
     let model = Model::load(&args.input.model)?;
     let half_widths = args.interval.map(|coverage| half_widths(&model, coverage, args)).transpose()?;
-    let is_folder = is_folder(&args.input, &model)?;
-    if is_folder && args.keep.is_some() {
-        bail!(Usage(format!("--keep is for tables, and {} is a folder", args.input.data.display())));
+    let has_images = has_images(&args.input, &model)?;
+    if has_images && args.keep.is_some() {
+        bail!(Usage(format!("--keep is for tables, and {} holds images", args.input.data.display())));
     }
     let mut output = Output::open(args, &model, half_widths.unwrap_or_default())?;
     let totals = chainrule::with_threads(0, || {
-        if is_folder { folder(args, &model, &mut output) } else { table(args, &model, &mut output) }
+        if has_images { folder(args, &model, &mut output) } else { table(args, &model, &mut output) }
     });
     output.bar.finish_and_clear();
     let totals = match totals {
@@ -74,11 +74,16 @@ fn half_widths(model: &Model, coverage: f64, args: &PredictArgs) -> Result<Vec<f
 }
 
 fn folder(args: &PredictArgs, model: &Model, output: &mut Output) -> Result<TableTotals> {
-    let data = images(&args.input)?;
+    let Images { data, names } = images(&args.input, model, None)?;
     let mut all = Vec::with_capacity(data.len());
     predict(model, &data, |_, prediction| all.push(prediction))?;
     for (part, predictions) in all.chunks(IMAGES).enumerate() {
-        output.write(part * IMAGES, predictions, None)?;
+        let first = part * IMAGES;
+        let kept = match &names {
+            Some(names) => Kept::Files(&names[first..first + predictions.len()]),
+            None => Kept::Nothing,
+        };
+        output.write(first, predictions, &kept)?;
     }
     Ok(TableTotals { rows: data.len(), ..TableTotals::default() })
 }
@@ -90,8 +95,35 @@ fn table(args: &PredictArgs, model: &Model, output: &mut Output) -> Result<Table
     };
     let form = args.input.form.form();
     predict_table(model, &[&args.input.data], &form, &keep, |rows| {
-        output.write(rows.first, rows.predictions, Some(rows))
+        output.write(rows.first, rows.predictions, &Kept::Columns(rows))
     })
+}
+
+/// What stands before what the model says.
+enum Kept<'a> {
+    Nothing,
+    /// Columns of the table.
+    Columns(&'a RowsOfTable<'a>),
+    /// The names of image files.
+    Files(&'a [String]),
+}
+
+impl Kept<'_> {
+    fn names(&self) -> Vec<String> {
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::Columns(rows) => rows.kept_names().map(str::to_owned).collect(),
+            Self::Files(_) => vec!["file".to_owned()],
+        }
+    }
+
+    fn write(&self, position: usize, lines: &mut Lines) -> Result<()> {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::Columns(rows) => rows.kept(position).try_for_each(|text| lines.text(text)),
+            Self::Files(names) => lines.text(&names[position]),
+        }
+    }
 }
 
 /// Where the rows go, and how.
@@ -116,8 +148,8 @@ impl<'a> Output<'a> {
         Ok(Self { model, half_widths, json: args.json, file, interrupted, lines: None, bar })
     }
 
-    /// Writes rows, the first of which is number `first`; those of a table have columns that are kept.
-    fn write(&mut self, first: usize, predictions: &[Prediction], kept: Option<&RowsOfTable<'_>>) -> Result<()> {
+    /// Writes rows, the first of which is number `first`; `kept` is of the same rows.
+    fn write(&mut self, first: usize, predictions: &[Prediction], kept: &Kept<'_>) -> Result<()> {
         if self.interrupted.as_ref().is_some_and(|interrupted| interrupted.load(Ordering::SeqCst)) {
             bail!("interrupted: nothing was written");
         }
@@ -125,9 +157,7 @@ impl<'a> Output<'a> {
         let lines = self.lines.get_or_insert_with(|| Lines::new(self.json, heads()));
         for (position, prediction) in predictions.iter().enumerate() {
             lines.number(first + position)?;
-            for text in kept.iter().flat_map(|rows| rows.kept(position)) {
-                lines.text(text)?;
-            }
+            kept.write(position, lines)?;
             says(lines, self.model.classes(), prediction, &self.half_widths)?;
             lines.end()?;
         }
@@ -171,7 +201,7 @@ fn says(lines: &mut Lines, classes: &[String], prediction: &Prediction, half_wid
 }
 
 /// The names of the columns: the number of the row, what is kept, and what the model says.
-fn heads(model: &Model, kept: Option<&RowsOfTable<'_>>, has_interval: bool) -> Vec<String> {
+fn heads(model: &Model, kept: &Kept<'_>, has_interval: bool) -> Vec<String> {
     let mut ours = vec!["row".to_owned()];
     for target in &model.targets {
         ours.push(target.clone());
@@ -180,7 +210,7 @@ fn heads(model: &Model, kept: Option<&RowsOfTable<'_>>, has_interval: bool) -> V
         }
     }
     ours.extend(model.classes().iter().map(|class| format!("p_{class}")));
-    let kept: Vec<String> = kept.iter().flat_map(|rows| rows.kept_names()).map(str::to_owned).collect();
+    let kept = kept.names();
     let mut taken: HashSet<String> = kept.iter().cloned().collect();
     // A kept column keeps its name, such as the target of rows where the truth is known.
     for name in &mut ours {

@@ -5,11 +5,11 @@ use crate::args::TrainArgs;
 use crate::output::{count, percent};
 use anyhow::{Result, bail};
 use chainrule::data::{
-    Dataset, Encoder, IdxFolder, ReadOptions, SampleOptions, Samples, SplitBy, Stored, StoredSamples, Target,
-    Task as TableTask, read_idx_folder,
+    Channels, Dataset, Encoder, IdxFolder, ImageFolder, ImageOptions, ReadOptions, SampleOptions, Samples, SplitBy,
+    Stored, StoredSamples, Target, Task as TableTask, is_idx_folder, read_idx_folder, read_image_folder,
 };
 use chainrule::{Model, TargetScale};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What there is to train and test on.
 pub(crate) struct Input {
@@ -31,13 +31,18 @@ pub(crate) struct Kept {
 
 /// Reads what is to be trained and tested on.
 pub(crate) fn read(args: &TrainArgs, start: Option<&Model>) -> Result<Input> {
+    let data = args.data.display();
+    let for_images = [("--resize", args.resize.is_some()), ("--channels", args.channels.is_some())];
+    let given = |options: &[(&'static str, bool)]| options.iter().find(|(_, given)| *given).map(|(option, _)| *option);
     if !args.data.is_dir() {
+        if let Some(option) = given(&for_images) {
+            bail!(Usage(format!("{option} is for folders of images, and {data} is none")));
+        }
         return read_table(args, start);
     }
-    let given = [
+    let for_tables = [
         ("--target", !args.target.is_empty()),
         ("--task", args.task.is_some()),
-        ("--test", args.test.is_some()),
         ("--categorical", !args.categorical.is_empty()),
         ("--numeric", !args.numeric.is_empty()),
         ("--drop", !args.drop.is_empty()),
@@ -48,14 +53,51 @@ pub(crate) fn read(args: &TrainArgs, start: Option<&Model>) -> Result<Input> {
         ("--memory", args.memory.is_some()),
         ("--format, --encoding, --delimiter, --quote, --header or --decimal", args.form.is_given()),
     ];
-    if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
-        let folder = args.data.display();
+    if let Some(option) = given(&for_tables) {
         bail!(Usage(format!(
-            "{option} is for tables, and {folder} is a folder: give a file, or a pattern such as '{folder}/*.csv'"
+            "{option} is for tables, and {data} is a folder: give a file, or a pattern such as '{data}/*.csv'"
         )));
+    }
+    if !is_idx_folder(&args.data) {
+        return read_images(args, start);
+    }
+    if let Some(option) = given(&[&for_images[..], &[("--test", args.test.is_some())]].concat()) {
+        bail!(Usage(format!("{option} is for image files, and {data} holds IDX files, which say it themselves")));
     }
     let IdxFolder { train, test } = read_idx_folder(&args.data)?;
     Ok(Input { train, stored: None, test, encoder: None, notes: Vec::new() })
+}
+
+fn read_images(args: &TrainArgs, start: Option<&Model>) -> Result<Input> {
+    let test = share("test", args.test.unwrap_or(0.2))?;
+    // What goes on from a model is brought to what it takes.
+    let taken = start.and_then(Model::image_size);
+    let resize = args.resize.or(taken.map(|size| (size.height, size.width)));
+    let channels = args.channels.or(taken.map(|size| if size.planes == 1 { Channels::Grey } else { Channels::Rgb }));
+    let options = ImageOptions { resize, channels, test, seed: args.seed };
+    let ImageFolder { train, test, left_out } = read_image_folder(&args.data, &options)?;
+    let mut notes: Vec<String> = left_out_note(&left_out).into_iter().collect();
+    if test.is_none() && options.test > 0.0 {
+        notes.push("note: there are too few images to hold some of them out for a test\n".to_owned());
+    }
+    notes.extend(lone_classes(&train));
+    Ok(Input { train, stored: None, test, encoder: None, notes })
+}
+
+/// A note on what was passed over in a folder of images.
+pub(crate) fn left_out_note(left_out: &[PathBuf]) -> Option<String> {
+    const SHOWN: usize = 3;
+    let shown: Vec<String> = left_out.iter().take(SHOWN).map(|path| path.display().to_string()).collect();
+    let more = if left_out.len() > SHOWN { format!(" and {} more", left_out.len() - SHOWN) } else { String::new() };
+    (!shown.is_empty()).then(|| format!("note: left out, since they are no images: {}{more}", shown.join(", ")))
+}
+
+/// A share of rows, if it is one.
+fn share(name: &str, share: f64) -> Result<f64> {
+    if !(0.0..1.0).contains(&share) {
+        bail!(Usage(format!("the {name} share must be at least 0 and below 1, not {share}")));
+    }
+    Ok(share)
 }
 
 fn read_table(args: &TrainArgs, start: Option<&Model>) -> Result<Input> {
@@ -107,7 +149,7 @@ fn lone_classes(train: &Dataset) -> Option<String> {
         names.iter().zip(counts).filter(|(_, n)| *n == 1).map(|(name, _)| format!("{name:?}")).collect();
     let more = if lone.len() > SHOWN { format!(" and {} more", lone.len() - SHOWN) } else { String::new() };
     let shown = lone[..lone.len().min(SHOWN)].join(", ");
-    (!lone.is_empty()).then(|| format!("note: there is only one row to learn from of {shown}{more}\n"))
+    (!lone.is_empty()).then(|| format!("note: there is only one sample to learn from of {shown}{more}\n"))
 }
 
 /// Refuses what cannot be asked of a column together.
@@ -141,12 +183,8 @@ pub(crate) fn table_options(args: &TrainArgs) -> Result<SampleOptions> {
         )));
     }
     check_columns(args)?;
-    let test = args.test.unwrap_or(0.2);
-    for (name, share) in [("test", test), ("validation", args.validation.unwrap_or(0.0))] {
-        if !(0.0..1.0).contains(&share) {
-            bail!(Usage(format!("the {name} share must be at least 0 and below 1, not {share}")));
-        }
-    }
+    let test = share("test", args.test.unwrap_or(0.2))?;
+    share("validation", args.validation.unwrap_or(0.0))?;
     if args.scaling.is_some() {
         bail!(Usage("--scaling is for images: a column of a table gets the scale that fits what it holds".to_owned()));
     }

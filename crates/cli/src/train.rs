@@ -130,6 +130,7 @@ pub(crate) fn setup(args: &TrainArgs) -> Setup {
         l2: args.l2,
         l1: args.l1,
         dropout: args.dropout,
+        augment: args.augment,
         clip: args.clip,
         start: None,
         frozen: args.freeze,
@@ -193,6 +194,7 @@ fn announce(
     ];
     let extra = [("l2", r.l2), ("l1", r.l1), ("dropout", r.dropout), ("clip", r.clip.unwrap_or(0.0))];
     parts.extend(extra.iter().filter(|(_, v)| *v > 0.0).map(|(name, v)| format!("{name} {}", number(*v))));
+    parts.extend(r.augment.map(|augmentation| format!("augment {augmentation}")));
     say!("{DIM}{}{DIM:#}", parts.join(", "));
     if (1..30).contains(&validation) {
         say!("note: {validation} samples to validate on say little: more data or --validation 0.3 says more");

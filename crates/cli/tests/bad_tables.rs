@@ -142,7 +142,7 @@ fn places_without_a_table() {
         (&["nowhere.csv"], 1, &["there is no nowhere.csv", "check the path"]),
         (&["sales-*.csv", "--target", "price"], 1, &["no file matches sales-*.csv"]),
         (&["empty", "--target", "price"], 2, &["empty is a folder", "'empty/*.csv'"]),
-        (&["empty"], 1, &["empty", "lacks a file", "looked for"]),
+        (&["empty"], 1, &["empty holds no images", "or the files of MNIST"]),
         (&["sheet.xlsx", "--target", "price"], 1, &["sheet.xlsx is a spreadsheet", "save the sheet as CSV"]),
     ];
     for (args, code, parts) in cases {

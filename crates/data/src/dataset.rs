@@ -1,5 +1,7 @@
 //! A matrix of features together with what is known about it.
 
+use std::fmt;
+
 use crate::{Matrix, Split};
 
 /// Features, and the target where the file has one.
@@ -97,13 +99,32 @@ impl Dataset {
     }
 }
 
-/// The height and width of an image, in pixels.
+/// The size of an image, whose pixels are one plane after the other, `[planes, height, width]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImageSize {
+    /// 1 for grey, 3 for red, green and blue.
+    pub planes: usize,
     /// Pixels from top to bottom.
     pub height: usize,
     /// Pixels from left to right.
     pub width: usize,
+}
+
+impl ImageSize {
+    /// How many numbers an image has.
+    pub fn pixels(self) -> usize {
+        self.planes * self.height * self.width
+    }
+}
+
+/// `28x28`, or with more than one plane `3x32x32`.
+impl fmt::Display for ImageSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.planes != 1 {
+            write!(f, "{}x", self.planes)?;
+        }
+        write!(f, "{}x{}", self.height, self.width)
+    }
 }
 
 /// What is to be predicted for each row.

@@ -48,6 +48,12 @@ pub fn read_idx_folder(dir: &Path) -> Result<IdxFolder, DataError> {
     Ok(IdxFolder { train, test: Some(test) })
 }
 
+/// Whether a folder has any of the files that [`read_idx_folder`] looks for.
+pub fn is_idx_folder(dir: &Path) -> bool {
+    let of = |content: Content| find(dir, &["train", "t10k", "test"], content).is_some();
+    of(Content::Images) || of(Content::Labels)
+}
+
 #[derive(Clone, Copy)]
 enum Content {
     Images,
@@ -108,7 +114,7 @@ fn read_set(images_file: &Path, labels_file: &Path, known: Option<&[i64]>) -> Re
     let target = Target::Classes { labels: positions, names: numbers.iter().map(i64::to_string).collect() };
     let dataset = Dataset {
         feature_names: pixel_names.collect(),
-        image: Some(ImageSize { height, width }),
+        image: Some(ImageSize { planes: 1, height, width }),
         ..Dataset::new(features, target, &images_file.display().to_string())
     };
     Ok((dataset, numbers))

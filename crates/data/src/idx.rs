@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use crate::folder::{IdxFolder, read_idx_folder};
+pub use crate::folder::{IdxFolder, is_idx_folder, read_idx_folder};
 use crate::{
     DataError, Values,
     source::{Packing, Source, read_error},

@@ -20,7 +20,7 @@ fn mnist_is_what_it_should_be() {
     let (train, test) = (folder.train, folder.test.unwrap());
     assert_eq!((train.len(), train.columns()), (60_000, 784));
     assert_eq!((test.len(), test.columns()), (10_000, 784));
-    assert_eq!(train.image, Some(ImageSize { height: 28, width: 28 }));
+    assert_eq!(train.image, Some(ImageSize { planes: 1, height: 28, width: 28 }));
     assert_eq!(labels(&train)[..3], [5, 0, 4]);
     assert_eq!(labels(&test)[..3], [7, 2, 1]);
 

@@ -1,5 +1,6 @@
 //! Everything that can be wrong with a file, said so that it can be put right.
 
+mod image;
 mod table;
 mod text;
 
@@ -7,9 +8,10 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
+pub use image::ImageError;
 pub use table::{Place, Position, TableError};
-pub(crate) use text::nearest;
 use text::{hex, times};
+pub(crate) use text::{nearest, plain};
 
 use crate::ImageSize;
 
@@ -222,6 +224,9 @@ pub enum DataError {
         looked_for: Vec<String>,
     },
 
+    /// A folder of images, or one of them, is not as it has to be.
+    #[error(transparent)]
+    Image(#[from] ImageError),
     /// A table, or its cells, are not as they have to be.
     #[error(transparent)]
     Table(#[from] TableError),

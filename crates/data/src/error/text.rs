@@ -18,7 +18,7 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 /// Text of a file as part of a message, whole: a name to be typed, or what another library says.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::new();
     text.chars().for_each(|character| push_plain(character, &mut plain));
     plain

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{SPLIT_STREAM, generator, permute};
+use super::{Purpose, SPLIT_STREAM, generator, permute};
 use crate::Cells;
 
 /// The stream of random numbers for folds; no epoch reaches it.
@@ -21,7 +21,7 @@ pub(super) fn hold_out_groups(groups: &[u32], share: f64, seed: u64) -> (Vec<u32
     let rows = u32::try_from(groups.len()).expect("row numbers must fit in 32 bits");
     let sizes = sizes(groups);
     let mut order: Vec<u32> = sizes.keys().copied().collect();
-    permute(&mut order, &mut generator(seed, SPLIT_STREAM));
+    permute(&mut order, &mut generator(Purpose::Rows, seed, SPLIT_STREAM));
     let wanted = groups.len() as f64 * share;
     let mut taken = 0;
     let mut held = BTreeSet::new();
@@ -72,7 +72,7 @@ pub(super) fn hold_out_latest(times: &[f64], share: f64) -> (Vec<u32>, Vec<u32>)
 pub(super) fn folds(n: usize, labels: Option<&[u32]>, groups: Option<&[u32]>, k: u32, seed: u64) -> Vec<u32> {
     assert!(k > 0, "there must be at least one fold");
     let rows = u32::try_from(n).expect("row numbers must fit in 32 bits");
-    let mut generator = generator(seed, FOLD_STREAM);
+    let mut generator = generator(Purpose::Rows, seed, FOLD_STREAM);
     let mut fold = vec![0; n];
     if let Some(groups) = groups {
         assert_eq!(groups.len(), n, "there must be one group for each row");

@@ -92,7 +92,7 @@ pub fn hold_out(n: usize, labels: Option<&[u32]>, share: f64, seed: u64) -> (Vec
     let mut quotas = quotas(&sizes, n, share);
 
     let mut order: Vec<u32> = (0..rows).collect();
-    permute(&mut order, &mut generator(seed, SPLIT_STREAM));
+    permute(&mut order, &mut generator(Purpose::Rows, seed, SPLIT_STREAM));
     let mut held = vec![false; n];
     for row in order {
         let quota = quotas.get_mut(&class_of(row)).expect("every class has a quota");
@@ -135,7 +135,7 @@ fn quotas(sizes: &BTreeMap<u32, usize>, n: usize, share: f64) -> BTreeMap<u32, u
 ///
 /// If there are more than `u32::MAX` rows.
 pub fn shuffle(rows: &mut [u32], seed: u64, epoch: u64) {
-    permute(rows, &mut generator(seed, epoch.wrapping_add(SPLIT_STREAM + 1)));
+    permute(rows, &mut generator(Purpose::Rows, seed, epoch.wrapping_add(SPLIT_STREAM + 1)));
 }
 
 /// Scatters a number, with another that tells apart what it is for (the finaliser of splitmix64; Steele, Lea and Flood,
@@ -147,10 +147,20 @@ pub(crate) fn mix(number: u64, purpose: u64) -> u64 {
     bits ^ (bits >> 31)
 }
 
-fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
+/// What random numbers are for: each has streams of its own.
+#[derive(Clone, Copy)]
+pub(crate) enum Purpose {
+    /// Dividing and shuffling rows.
+    Rows = 0,
+    /// Changing images.
+    Augment = 1,
+}
+
+pub(crate) fn generator(purpose: Purpose, seed: u64, stream: u64) -> ChaCha8Rng {
     // The key is spelled out because how `seed_from_u64` stretches a seed is not promised to stay as it is.
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
+    key[8] = purpose as u8;
     let mut generator = ChaCha8Rng::from_seed(key);
     generator.set_stream(stream);
     generator
