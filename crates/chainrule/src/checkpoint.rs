@@ -81,7 +81,8 @@ pub(crate) struct Standing {
 const TEMPORARY: &str = ".checkpoint-";
 
 const BEST: &str = "training.best";
-const MEMORY: [&str; 2] = ["training.memory.0", "training.memory.1"];
+/// The optimiser's memory, and the mean of the weights.
+const MEMORY: [&str; 3] = ["training.memory.0", "training.memory.1", "training.average"];
 
 /// Writes checkpoints into a folder that is locked while this lives.
 pub(crate) struct Saver {
@@ -165,7 +166,7 @@ impl Saver {
         };
         let dropout = standing.dropout.parse().map_err(|_| unusable("its place in the masks is damaged".to_owned()))?;
         take(BEST, best)?;
-        let (steps, blocks) = stepper.parts(Some(dropout)).1;
+        let (_, steps, blocks) = stepper.parts(Some(dropout));
         *steps = standing.steps;
         for (name, block) in MEMORY.iter().zip(blocks) {
             take(name, block)?;
@@ -209,7 +210,7 @@ impl Saver {
         best: &[f32],
         progress: &Progress,
     ) -> Result<(), Error> {
-        let (dropout, (steps, blocks)) = stepper.parts(None);
+        let (dropout, steps, blocks) = stepper.parts(None);
         let standing = Standing {
             progress: progress.clone(),
             steps: *steps,

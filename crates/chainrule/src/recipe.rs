@@ -39,6 +39,10 @@ pub struct Recipe {
     /// The most samples of a batch that are run through the network at once, for the sake of memory: the gradients of
     /// these pieces are added up to that of the batch.
     pub micro_batch: Option<usize>,
+    /// The decay d of a running mean of the weights, if it is they that are scored and kept: after each step the mean m
+    /// becomes d·m + (1 − d)·w, with at first (1 + t) / (10 + t) after t steps for d while that is less (Polyak and
+    /// Juditsky 1992).
+    pub average: Option<f64>,
     /// The share of the training data that is held out to validate on.
     pub validation: f64,
     /// Epochs without a better validation loss after which training stops.
@@ -64,6 +68,7 @@ impl Default for Recipe {
             frozen: 0,
             layer_rates: Vec::new(),
             micro_batch: None,
+            average: None,
             validation: 0.0,
             patience: None,
             seed: 0,
@@ -106,6 +111,8 @@ impl Recipe {
             must(value >= 0.0 && value.is_finite(), format!("{name} must be 0 or more, not {value}"));
         }
         must(self.clip.is_none_or(positive), "the norm to clip to must be above 0".to_owned());
+        let decays = self.average.is_none_or(share);
+        must(decays, "the decay of the mean of weights must be at least 0 and below 1".to_owned());
         must(self.micro_batch != Some(0), "the micro batch must be at least 1 sample".to_owned());
         let rates = self.layer_rates.iter().all(|rate| *rate >= 0.0 && rate.is_finite());
         must(rates, "the rates of layers must be 0 or more".to_owned());

@@ -80,6 +80,8 @@ pub struct Setup {
     pub layer_rates: Vec<f64>,
     /// The most samples that are run through the network at once.
     pub micro_batch: Option<usize>,
+    /// The decay of a running mean of the weights.
+    pub average: Option<f64>,
     /// The seed.
     pub seed: u64,
     /// How many rows there are, where the data are only a sample of them.
@@ -187,6 +189,7 @@ impl Setup {
             frozen: self.frozen,
             layer_rates: self.layer_rates.clone(),
             micro_batch: self.micro_batch,
+            average: self.average,
             validation,
             patience: self.patience,
             seed: self.seed,

@@ -24,6 +24,8 @@ pub struct Stepper {
     /// What the rate is multiplied by in each segment.
     rates: Vec<f64>,
     sums: Sums,
+    /// The running mean of the weights, if there is one.
+    average: Block<f32>,
     /// How many segments are learned.
     learned: usize,
 }
@@ -140,6 +142,7 @@ impl Stepper {
             running: model.network.running(model.recipe.frozen),
             rates: model.network.segments().iter().map(|segment| model.recipe.rate_in(layer_of(segment))).collect(),
             sums: Sums::default(),
+            average: if model.recipe.average.is_some() { model.parameters.clone() } else { Block::zeros(0) },
             learned: model.network.segments().iter().filter(|s| is_learned(s, model.recipe.frozen)).count(),
         })
     }
@@ -233,7 +236,7 @@ impl Stepper {
         let position = self.session(model, batch, part)?;
         self.draw_mask(position);
         let held = if part == Part::Last || model.recipe.clip.is_some() { self.gradients() } else { 0..0 };
-        let Self { segments, state, sessions, running, rates, sums, .. } = self;
+        let Self { segments, state, sessions, running, rates, sums, average, .. } = self;
         let Prepared { session, mask, batch: samples, .. } = &mut sessions[position];
         let (inputs, given) = batch.inputs(mask);
         let mut go = |session: &mut Session<f32>| {
@@ -246,6 +249,9 @@ impl Stepper {
         let moved = session.train(&mut descent, &inputs[..given], &mut go)?;
         if moved {
             follow(running, &mut model.parameters, session, *samples);
+            if let Some(decay) = model.recipe.average {
+                move_average(average, &model.parameters, decay, *state.parts().0);
+            }
         } else {
             state.take_back();
         }
@@ -269,13 +275,21 @@ impl Stepper {
         }
     }
 
-    /// Where the stream of dropout masks stands (after it was moved to `dropout`, if given), and the parts of the
-    /// optimiser's state: all that must be kept to go on later.
-    pub(crate) fn parts(&mut self, dropout: Option<u128>) -> (u128, (&mut i32, &mut [Block<f32>; 2])) {
+    /// Where the stream of dropout masks stands (after it was moved to `dropout`, if given), how many steps were done, the
+    /// optimiser's blocks, and the mean of the weights: all that must be kept to go on later.
+    pub(crate) fn parts(&mut self, dropout: Option<u128>) -> (u128, &mut i32, [&mut Block<f32>; 3]) {
         if let Some(position) = dropout {
             self.dropout.go_to(position);
         }
-        (self.dropout.position(), self.state.parts())
+        let (steps, [first, second]) = self.state.parts();
+        (self.dropout.position(), steps, [first, second, &mut self.average])
+    }
+
+    /// Changes the weights of `model` for their mean, and back, if there is a mean.
+    pub(crate) fn swap_average(&mut self, model: &mut Model) {
+        if !self.average.is_empty() {
+            std::mem::swap(&mut model.parameters, &mut self.average);
+        }
     }
 
     /// The position of what is kept for batches, or pieces of them, like this one.
@@ -353,6 +367,15 @@ fn training_outputs<'g>(
 fn follow(running: &[Running], parameters: &mut [f32], session: &Session<f32>, samples: usize) {
     for (running, at) in running.iter().zip((OUTPUT + 1..).step_by(2)) {
         running.update(parameters, session.output(at), session.output(at + 1), samples);
+    }
+}
+
+/// Moves the mean of the weights, after so many steps.
+fn move_average(average: &mut [f32], weights: &[f32], decay: f64, steps: i32) {
+    let steps = f64::from(steps);
+    let newest = (1.0 - decay.min((1.0 + steps) / (10.0 + steps))) as f32;
+    for (mean, weight) in average.iter_mut().zip(weights) {
+        *mean += newest * (weight - *mean);
     }
 }
 

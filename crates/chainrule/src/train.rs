@@ -470,7 +470,7 @@ impl Course<'_> {
     }
 
     /// Validates, remembers the best, reports, and goes to the next epoch.
-    fn close(&mut self, trainer: &Trainer<'_>, begin: Instant) -> Result<EpochReport, Error> {
+    fn close(&mut self, trainer: &mut Trainer<'_>, begin: Instant) -> Result<EpochReport, Error> {
         let train_seconds = begin.elapsed().as_secs_f64();
         let progress = &mut self.progress;
         let (epoch, rate, tally) = (progress.epoch, progress.rate, std::mem::take(&mut progress.tally));
@@ -478,6 +478,7 @@ impl Course<'_> {
             let (step, node) = (progress.step, Some(node));
             return Err(Error::Diverged { epoch, step, node, rate, kept_epoch: progress.best_epoch });
         }
+        trainer.stepper.swap_average(trainer.model);
         let validation = match self.held_out {
             [] => None,
             rows => Some(self.evaluator.tally(trainer.model, self.validation, rows)?.scores()),
@@ -496,6 +497,7 @@ impl Course<'_> {
                 saver.save_best(trainer.model)?;
             }
         }
+        trainer.stepper.swap_average(trainer.model);
         (progress.epoch, progress.step) = (epoch + 1, 0);
         Ok(EpochReport {
             epoch,

@@ -68,7 +68,12 @@ fn pieces() -> usize {
     let text = "1x10x10, conv 3x3 4 pad 1, batchnorm, relu, residual(conv 3x3 4 pad 1, groupnorm 2), relu, maxpool 2, dropout \
                 0.1, dense 16, layernorm, tanh, dense 3";
     let data = data(true);
-    let setup = Setup { architecture: Some(text.parse().unwrap()), micro_batch: Some(24), ..Setup::default() };
+    let setup = Setup {
+        architecture: Some(text.parse().unwrap()),
+        micro_batch: Some(24),
+        average: Some(0.9),
+        ..Setup::default()
+    };
     allocations(&mut setup.build(&data).unwrap(), &data, 64)
 }
 

@@ -1,7 +1,9 @@
 //! Going on from a trained model, with frozen layers and rates by layer; and batches in pieces.
 
 use chainrule::data::{Dataset, Encoder, Matrix, SampleOptions, Target, Values};
-use chainrule::{Activation, Init, Mlp, Model, Optimizer, Setup, Stream, Tally, Trainer, evaluate, fit};
+use chainrule::{
+    Activation, Batch, Init, Mlp, Model, Optimizer, Setup, Stepper, Stream, Tally, Trainer, evaluate, fit,
+};
 
 /// Points, and in which of `classes` sectors around the origin they lie.
 fn sectors(count: usize, seed: u64, classes: u32) -> Dataset {
@@ -178,5 +180,38 @@ fn a_batch_in_pieces_is_the_batch() {
             }
             assert!((scores.loss - of_pieces.loss).abs() < 1e-5 && scores.accuracy == of_pieces.accuracy);
         }
+    }
+}
+
+#[test]
+fn the_mean_of_the_weights_is_kept() {
+    let data = sectors(40, 9, 3);
+    let whole = |average| Setup {
+        average,
+        optimizer: Some(Optimizer::Sgd),
+        learning_rate: Some(0.5),
+        batch_size: Some(40),
+        validation: Some(0.0),
+        ..setup(6)
+    };
+    let start = whole(None).build(&data).unwrap();
+    let kept = |average| trained(&whole(average), &data).parameters;
+    assert_eq!(kept(Some(0.0)), kept(None), "of nothing but the newest weights");
+
+    // By hand, from the weights after each step.
+    let mut model = start.clone();
+    let mut stepper = Stepper::new(&model).unwrap();
+    let (mut x, rows): (Vec<f32>, Vec<u32>) = (vec![0.0; 80], (0..40).collect());
+    data.features.gather(&rows, &mut x);
+    model.scaling.apply(2, &mut x);
+    let y: Vec<f32> = data.labels().unwrap().iter().map(|&label| label as f32).collect();
+    let mut mean = start.parameters.to_vec();
+    for t in 1..=6 {
+        stepper.step(&mut model, Batch { x: &x, y: &y, weight: &[] }, 0.5).unwrap();
+        let decay = f32::min(0.3, (1.0 + t as f32) / (10.0 + t as f32));
+        mean.iter_mut().zip(model.parameters.iter()).for_each(|(m, w)| *m = decay * *m + (1.0 - decay) * w);
+    }
+    for (a, b) in kept(Some(0.3)).iter().zip(&mean) {
+        assert!((a - b).abs() < 1e-5, "{a} and {b}");
     }
 }

@@ -243,6 +243,9 @@ pub(crate) struct TrainArgs {
     /// less memory
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) micro_batch: Option<usize>,
+    /// Score and keep a running mean of the weights with this decay, as in 0.999
+    #[arg(long, value_name = "DECAY", value_parser = number)]
+    pub(crate) average: Option<f64>,
     /// L2 penalty ½λΣw² on the weights (for a book's λ/n, divide by n) [default: for tables 3/rows, or of four around it the best in folds if rows are few; else none]
     #[arg(long, value_name = "LAMBDA", value_parser = number)]
     pub(crate) l2: Option<f64>,

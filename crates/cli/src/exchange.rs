@@ -41,10 +41,12 @@ pub(crate) struct ExportArgs {
 const IMPORT_EXAMPLES: &str = "Examples:
   chainrule import net.onnx --out net.safetensors
   chainrule import flowers.onnx --features sepal_length,sepal_width,petal_length,petal_width --target species
+  chainrule import cnn.onnx --pixels --out cnn.safetensors
   chainrule import torch.safetensors --model '28x28, conv 5x5 6, relu, maxpool 2, dense 10'
 
 An ONNX file must be a chain of layers: Gemm or MatMul, Conv, pools, Flatten or Reshape, activations, Softmax, and the
-scaler and labels of skl2onnx. The model can then be evaluated, explained and used to predict. The weights of
+scaler and labels of skl2onnx. The model can then be evaluated, explained, used to predict, and
+trained on (chainrule train DATA --from MODEL). The weights of
 PyTorch (safetensors) say nothing of the layers: --model does.";
 
 #[derive(ClapArgs, Debug)]
@@ -64,6 +66,9 @@ pub(crate) struct ImportArgs {
     /// The name of what is predicted, or of each value [default: class or value]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) target: Vec<String>,
+    /// The network takes pixels from 0 to 1, not bytes: data of ours are divided by 255 first
+    #[arg(long)]
+    pub(crate) pixels: bool,
     /// The model file to write
     #[arg(long, short, value_name = "FILE", default_value = "model.safetensors")]
     pub(crate) out: PathBuf,

@@ -16,7 +16,7 @@ pub(crate) fn run(args: &ImportArgs) -> Result<()> {
     chainrule::check_writable(&args.out)?;
     let names = Names { classes: args.classes.clone(), features: args.features.clone(), targets: args.target.clone() };
     let is_weights = args.file.extension().is_some_and(|ending| ending == "safetensors");
-    let model = match &args.model {
+    let mut model = match &args.model {
         Some(architecture) => weights(args, architecture, &names)?,
         None if is_weights => bail!(Usage(
             "a file of weights does not say what layers they are for: give them, as in --model '28x28, conv 5x5 6, \
@@ -28,9 +28,25 @@ pub(crate) fn run(args: &ImportArgs) -> Result<()> {
             onnx.to_model(&names).with_context(|| args.file.display().to_string())?
         }
     };
+    if args.pixels {
+        model.scaling = over_255(model.scaling);
+    }
     model.save(&args.out)?;
     note!("{}: {}; written to {}", model.network, crate::summary::task(&model), args.out.display());
     Ok(())
+}
+
+/// The scaling that does to bytes what `scaling` does to a 255th of them.
+fn over_255(scaling: Scaling) -> Scaling {
+    const MOST: f32 = 255.0;
+    match scaling {
+        Scaling::None => Scaling::pixels(),
+        Scaling::Uniform { shift, scale } => Scaling::Uniform { shift: shift * MOST, scale: scale / MOST },
+        Scaling::Columns { shift, scale } => Scaling::Columns {
+            shift: shift.into_iter().map(|shift| shift * MOST).collect(),
+            scale: scale.into_iter().map(|scale| scale / MOST).collect(),
+        },
+    }
 }
 
 /// A described model with the weights of a file, in the layout of PyTorch.

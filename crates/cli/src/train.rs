@@ -136,6 +136,7 @@ pub(crate) fn setup(args: &TrainArgs) -> Setup {
         frozen: args.freeze,
         layer_rates: args.layer_rates.clone(),
         micro_batch: args.micro_batch,
+        average: args.average,
         seed: args.seed,
         rows: None,
     }

@@ -155,6 +155,62 @@ fn what_is_imported_can_be_used_like_any_model() {
     chainrule(&folder).args(names).assert().success().stderr(contains("predicts `level`, one of 2 classes"));
 }
 
+fn fixture(name: &str) -> String {
+    format!("{}/../onnx/tests/fixtures/{name}.onnx", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn accuracy(folder: &TempDir, model: &str, data: &str) -> f64 {
+    let done = chainrule(folder).args(["evaluate", model, data, "--json"]).assert().success();
+    serde_json::from_slice::<Value>(&done.get_output().stdout).unwrap()["accuracy"].as_f64().unwrap()
+}
+
+#[test]
+fn a_network_of_scikit_learn_is_evaluated_and_trained_on() {
+    let folder = TempDir::new().unwrap();
+    let iris = format!("{}/../../data/tables/iris.csv", env!("CARGO_MANIFEST_DIR"));
+    let head = fs::read_to_string(&iris).unwrap().lines().next().unwrap().to_owned();
+    let (columns, target) = head.rsplit_once(',').unwrap();
+    let import = ["--features", columns, "--target", target, "--out", "start"];
+    chainrule(&folder).arg("import").arg(fixture("sklearn_names")).args(import).assert().success();
+    assert!(accuracy(&folder, "start", &iris) > 0.95, "it was trained on these flowers");
+    let on = ["train", &iris, "--target", target, "--from", "start", "--epochs", "3", "--freeze", "1", "--out", "more"];
+    chainrule(&folder).args(on).assert().success().stdout(contains("4-8-3"));
+    assert!(accuracy(&folder, "more", &iris) > 0.95);
+}
+
+/// Images of 14 by 14 pixels with a bright square, whose place is the class.
+fn write_squares(folder: &TempDir, name: &str, count: usize) {
+    let mut images: Vec<u8> = [2051_u32, count as u32, 14, 14].iter().flat_map(|n| n.to_be_bytes()).collect();
+    let mut labels: Vec<u8> = [2049_u32, count as u32].iter().flat_map(|n| n.to_be_bytes()).collect();
+    for i in 0..count {
+        let class = i * 7 % 5;
+        let bright = |p: usize| (class * 2..class * 2 + 5).contains(&(p / 14)) && (p % 14) / 5 == i % 2;
+        images.extend((0..196).map(|p| if bright(p) { 230 } else { ((p * 31 + i * 17) % 60) as u8 }));
+        labels.push(class as u8);
+    }
+    let place = folder.path().join("squares");
+    fs::create_dir_all(&place).unwrap();
+    fs::write(place.join(format!("{name}-images-idx3-ubyte")), images).unwrap();
+    fs::write(place.join(format!("{name}-labels-idx1-ubyte")), labels).unwrap();
+}
+
+#[test]
+fn a_convolution_of_pytorch_is_evaluated_and_trained_on() {
+    let folder = TempDir::new().unwrap();
+    write_squares(&folder, "train", 400);
+    write_squares(&folder, "t10k", 100);
+    for name in ["torch_dynamo", "torch_script"] {
+        chainrule(&folder).arg("import").arg(fixture(name)).args(["--pixels", "--out", "start"]).assert().success();
+        let before = accuracy(&folder, "start", "squares");
+        assert!(before < 0.6, "its weights are random: {before}");
+        let on = ["train", "squares", "--from", "start", "--lr", "0.003", "--epochs", "8", "--out", "more"];
+        chainrule(&folder).args(on).assert().success().stdout(contains("conv 3x3 8 stride 2"));
+        let after = accuracy(&folder, "more", "squares");
+        assert!(after > 0.95, "{name}: {before} became {after}");
+        chainrule(&folder).args(["explain", "more", "squares", "--row", "3"]).assert().success();
+    }
+}
+
 #[test]
 fn rust_source_predicts_without_the_standard_library() {
     let folder = TempDir::new().unwrap();
