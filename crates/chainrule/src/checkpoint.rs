@@ -219,7 +219,7 @@ impl Saver {
         };
         let mut extra: Vec<Extra<'_>> = vec![(BEST.into(), best.into())];
         for (name, block) in MEMORY.iter().zip(blocks.iter()).filter(|(_, block)| !block.is_empty()) {
-            extra.push(((*name).into(), (&**block).into()));
+            extra.push(((*name).into(), (&***block).into()));
         }
         self.write(&last(&self.checkpoints.folder), &model.to_bytes_with(Some((&standing, &extra)))?)?;
         (self.written, self.steps, self.epochs) = (Instant::now(), 0, 0);

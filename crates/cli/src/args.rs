@@ -44,6 +44,7 @@ const GRAD_EXAMPLES: &str = "Examples:
   chainrule grad 'c = a+b; d = b+1; e = c*d' a=2 b=1 --steps --paths
   chainrule grad 'log(1 + exp(-y*(w*x + b)))' x=2 y=1 w=0.5 b=-1 --wrt w,b --check
   chainrule grad 'x^3 + sin(x)' x=1 --order 2 --json
+  chainrule grad 'e = (a+b)*(b+1)' a=2 b=1 --html gradient.html
 
 Operators + - * / ^ and parentheses; `;` or a new line ends a statement; `name = …` names a value.";
 
@@ -74,6 +75,18 @@ pub(crate) struct GradArgs {
     /// Differentiate by these variables only
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) wrt: Vec<String>,
+    /// Write a page that replays the way forward and back, one edge at a time
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write the graph with its values and gradients as a picture
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+    /// Write the graph for Graphviz
+    #[arg(long, value_name = "FILE")]
+    pub(crate) dot: Option<PathBuf>,
+    /// Write the graph for Mermaid
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mermaid: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,

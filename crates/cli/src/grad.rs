@@ -2,7 +2,7 @@
 
 use crate::Usage;
 use crate::args::GradArgs;
-use crate::output::{DIM, Grid, HEADING, RESULT, number, say};
+use crate::output::{Grid, HEADING, RESULT, number, say};
 use anyhow::{Result, bail};
 use chainrule::engine::parse::{Formula, nearest, parse};
 use chainrule::engine::{EngineError, Expr, Graph, NodeId, Path, PathCount, Trace, TraceNode, Visit, check};
@@ -11,14 +11,14 @@ use serde_json::{Value, json, value::RawValue};
 use std::collections::HashMap;
 
 /// Everything that is known about the expression at a point.
-struct Report<'g> {
+pub(crate) struct Report<'g> {
+    graph: &'g Graph,
     formula: Formula<'g>,
     values: Vec<f64>,
     wrt: Vec<(String, Expr<'g>)>,
-    trace: Trace,
+    pub(crate) trace: Trace,
     names: HashMap<NodeId, String>,
-    counted: PathCount,
-    paths: Option<Vec<Path>>,
+    pub(crate) counted: PathCount,
     checks: Option<Vec<check::Comparison>>,
     hessian: Option<Vec<Vec<f64>>>,
 }
@@ -29,7 +29,8 @@ pub(crate) fn run(args: &GradArgs) -> Result<()> {
     let values = formula.bind(&args.values).map_err(|e| Usage(e.to_string()))?;
     let report = Report::new(&graph, formula, values, args)?;
     report.check_finite()?;
-    if args.json { report.print_json() } else { report.print(args) }
+    crate::picture::write(&report, args)?;
+    if args.json { report.print_json(args) } else { report.print(args) }
 }
 
 impl<'g> Report<'g> {
@@ -49,17 +50,7 @@ impl<'g> Report<'g> {
         } else {
             None
         };
-        Ok(Self {
-            counted: graph.count_paths(top, &ids),
-            paths: args.paths.then(|| graph.list_paths(top, &ids, args.limit as usize)),
-            checks,
-            hessian,
-            formula,
-            values,
-            wrt,
-            trace,
-            names,
-        })
+        Ok(Self { counted: graph.count_paths(top, &ids), graph, checks, hessian, formula, values, wrt, trace, names })
     }
 
     fn compare(graph: &Graph, output: Expr<'_>, wrt: &[Expr<'_>], values: &[f64]) -> Result<Vec<check::Comparison>> {
@@ -74,6 +65,11 @@ impl<'g> Report<'g> {
         self.trace.value(id).first().copied().unwrap_or(f64::NAN)
     }
 
+    /// The value of a node as it is printed.
+    pub(crate) fn shown(&self, id: NodeId) -> String {
+        number(self.value(id))
+    }
+
     fn gradient(&self, id: NodeId) -> f64 {
         self.trace.pile(id).and_then(|p| p.first().copied()).unwrap_or(0.0)
     }
@@ -82,7 +78,7 @@ impl<'g> Report<'g> {
         self.names.get(&id).map_or("?", String::as_str)
     }
 
-    fn top(&self) -> NodeId {
+    pub(crate) fn top(&self) -> NodeId {
         self.formula.output.id()
     }
 
@@ -118,8 +114,8 @@ impl<'g> Report<'g> {
         if args.steps {
             self.print_steps();
         }
-        if let Some(paths) = &self.paths {
-            self.print_paths(paths);
+        if args.paths {
+            self.print_paths(args.limit as usize);
         }
         if let Some(checks) = &self.checks {
             self.print_checks(checks);
@@ -136,7 +132,7 @@ impl<'g> Report<'g> {
     }
 
     /// `2 + 3 = 5`, or `2` if only one edge contributes.
-    fn sum_of_contributions(&self, id: NodeId) -> String {
+    pub(crate) fn sum_of_contributions(&self, id: NodeId) -> String {
         let parts: Vec<String> =
             self.trace.sweep.visits.iter().filter(|v| v.to == id).map(|v| number(self.value(v.contribution))).collect();
         let total = number(self.gradient(id));
@@ -169,7 +165,7 @@ impl<'g> Report<'g> {
     }
 
     /// `d = 2`: the formula of the partial and its value.
-    fn partial(&self, node: &TraceNode, visit: &Visit) -> String {
+    pub(crate) fn partial(&self, node: &TraceNode, visit: &Visit) -> String {
         let value = visit.partial.map_or_else(String::new, |p| number(self.value(p)));
         match &node.edges[visit.slot].partial_formula {
             Some(formula) if *formula != value => format!("{formula} = {value}"),
@@ -184,10 +180,10 @@ impl<'g> Report<'g> {
         format!("{} · {} = {}", number(pile), in_product(partial), number(contribution))
     }
 
-    fn print_steps(&self) {
-        say!("{HEADING}Forward{HEADING:#}");
+    /// The way forward and back in words.
+    pub(crate) fn steps(&self) -> Steps {
         let computed = self.trace.nodes.iter().filter(|n| !n.edges.is_empty());
-        for (position, node) in (1..).zip(computed) {
+        let forward = computed.map(|node| {
             let reads: Vec<String> = node
                 .edges
                 .iter()
@@ -195,53 +191,75 @@ impl<'g> Report<'g> {
                 .map(|e| format!("{} = {}", e.name, number(self.value(e.to))))
                 .collect();
             let with = if reads.is_empty() { String::new() } else { format!(" with {}", reads.join(", ")) };
-            let value = number(self.value(node.id));
-            say!("  {position}. {} = {} = {value}{DIM}{with}{DIM:#}", node.name, node.formula);
-        }
-        say!("{HEADING}Backward{HEADING:#}");
-        say!("  {} starts with 1", self.name(self.top()));
+            (node.id, format!("{} = {} = {}{with}", node.name, node.formula, self.shown(node.id)))
+        });
         let nodes: HashMap<NodeId, &TraceNode> = self.trace.nodes.iter().map(|n| (n.id, n)).collect();
         let mut piles: HashMap<NodeId, f64> = HashMap::new();
-        for (position, visit) in (1..).zip(&self.trace.sweep.visits) {
+        let mut backward = Vec::new();
+        for visit in &self.trace.sweep.visits {
             let (from, to) = (self.name(visit.from), self.name(visit.to));
             let partial = nodes.get(&visit.from).map(|n| self.partial(n, visit)).unwrap_or_default();
             let contribution = self.value(visit.contribution);
             let before = piles.insert(visit.to, contribution);
+            let mut pile = number(contribution);
             let sum = before.map(|there| {
                 let total = there + contribution;
                 piles.insert(visit.to, total);
-                format!("; its pile is now {} + {} = {}", number(there), in_product(contribution), number(total))
+                pile = number(total);
+                format!("; its pile is now {} + {} = {pile}", number(there), in_product(contribution))
             });
-            say!(
-                "  {position}. edge {from} → {to}: ∂{from}/∂{to} = {partial}; {to} receives {}{}",
+            let words = format!(
+                "edge {from} → {to}: ∂{from}/∂{to} = {partial}; {to} receives {}{}",
                 self.product(visit),
                 sum.unwrap_or_default()
             );
+            backward.push(Backward { visit: *visit, pile, words });
+        }
+        Steps { forward: forward.collect(), start: format!("{} starts with 1", self.name(self.top())), backward }
+    }
+
+    fn print_steps(&self) {
+        let Steps { forward, start, backward } = self.steps();
+        say!("{HEADING}Forward{HEADING:#}");
+        for (position, (_, words)) in (1..).zip(forward) {
+            say!("  {position}. {words}");
+        }
+        say!("{HEADING}Backward{HEADING:#}");
+        say!("  {start}");
+        for (position, step) in (1..).zip(backward) {
+            say!("  {position}. {}", step.words);
         }
         say!();
     }
 
-    fn print_paths(&self, paths: &[Path]) {
-        let (count, visits) = (&self.counted.paths, &self.counted.edge_visits);
-        say!("{HEADING}Paths{HEADING:#}");
-        let partials: HashMap<(NodeId, usize), f64> = self
-            .trace
-            .sweep
-            .visits
-            .iter()
-            .filter_map(|v| v.partial.map(|p| ((v.from, v.slot), self.value(p))))
-            .collect();
-        for path in paths {
+    /// The first paths, each with the product of its partials in words.
+    pub(crate) fn walks(&self, limit: usize) -> Vec<(Path, String)> {
+        let targets: Vec<NodeId> = self.wrt.iter().map(|(_, w)| w.id()).collect();
+        let visits = self.trace.sweep.visits.iter();
+        let partials: HashMap<(NodeId, usize), f64> =
+            visits.filter_map(|v| v.partial.map(|p| ((v.from, v.slot), self.value(p)))).collect();
+        let in_words = |path: Path| {
             let nodes: Vec<&str> =
                 path.edges.iter().map(|(id, _)| self.name(*id)).chain([self.name(path.end)]).collect();
             let factors: Vec<f64> = path.edges.iter().filter_map(|edge| partials.get(edge).copied()).collect();
             let shown: Vec<String> = factors.iter().map(|&f| in_product(f)).collect();
             let product = number(factors.iter().product());
             let shown = if shown.is_empty() { String::new() } else { format!("{} = ", shown.join(" · ")) };
-            say!("  {}: {shown}{product}", nodes.join(" → "));
+            let words = format!("{}: {shown}{product}", nodes.join(" → "));
+            (path, words)
+        };
+        self.graph.list_paths(self.top(), &targets, limit).into_iter().map(in_words).collect()
+    }
+
+    fn print_paths(&self, limit: usize) {
+        let (count, visits) = (&self.counted.paths, &self.counted.edge_visits);
+        say!("{HEADING}Paths{HEADING:#}");
+        let walks = self.walks(limit);
+        for (_, words) in &walks {
+            say!("  {words}");
         }
-        if *count > paths.len().into() {
-            say!("  … and {} more (--limit shows more)", count - paths.len());
+        if *count > walks.len().into() {
+            say!("  … and {} more (--limit shows more)", count - walks.len());
         }
         let swept = self.trace.sweep.visits.len();
         say!("  {count} paths: {visits} edge visits one path after the other, {swept} in the reverse sweep");
@@ -268,7 +286,7 @@ impl<'g> Report<'g> {
         say!();
     }
 
-    fn print_json(&self) -> Result<()> {
+    fn print_json(&self, args: &GradArgs) -> Result<()> {
         let exact = |n: &dyn ToString| RawValue::from_string(n.to_string());
         let object = |pairs: Vec<(String, Value)>| Value::Object(pairs.into_iter().collect());
         let gradients = object(self.wrt.iter().map(|(n, w)| (n.clone(), json!(self.gradient(w.id())))).collect());
@@ -293,18 +311,18 @@ impl<'g> Report<'g> {
         let paths = PathsJson {
             count: exact(&self.counted.paths)?,
             edge_visits: exact(&self.counted.edge_visits)?,
-            list: self.paths.as_ref().map(|paths| self.paths_json(paths)),
+            list: args.paths.then(|| self.paths_json(args.limit as usize)),
         };
         let sweep = json!({"edge_visits": self.trace.sweep.visits.len()});
         say!("{}", serde_json::to_string(&ReportJson { fields: object(fields), paths, sweep })?);
         Ok(())
     }
 
-    fn paths_json(&self, paths: &[Path]) -> Value {
-        let nodes = |path: &Path| {
+    fn paths_json(&self, limit: usize) -> Value {
+        let nodes = |(path, _): &(Path, String)| {
             path.edges.iter().map(|(id, _)| self.name(*id)).chain([self.name(path.end)]).collect::<Vec<_>>()
         };
-        json!(paths.iter().map(nodes).collect::<Vec<_>>())
+        json!(self.walks(limit).iter().map(nodes).collect::<Vec<_>>())
     }
 
     fn node_json(&self, node: &TraceNode) -> Value {
@@ -322,6 +340,23 @@ impl<'g> Report<'g> {
             "inputs": inputs,
         })
     }
+}
+
+/// The way forward and back in words.
+pub(crate) struct Steps {
+    /// Each computed node.
+    pub(crate) forward: Vec<(NodeId, String)>,
+    /// What the top begins with.
+    pub(crate) start: String,
+    pub(crate) backward: Vec<Backward>,
+}
+
+/// What goes down one edge.
+pub(crate) struct Backward {
+    pub(crate) visit: Visit,
+    /// What lies on the node below then.
+    pub(crate) pile: String,
+    pub(crate) words: String,
 }
 
 #[derive(Serialize)]

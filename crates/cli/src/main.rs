@@ -12,6 +12,7 @@ mod import;
 mod input;
 mod lines;
 mod output;
+mod picture;
 mod predict;
 mod rate;
 mod record;

@@ -176,7 +176,7 @@ fn what_only_looks_wrong_is_read() {
         ),
         ("lines in quotes", lines.into_bytes(), &["area    category              4 different"]),
         ("an empty column", gaps.into_bytes(), &["area    empty", "no value in any row (left out)"]),
-        ("one row of a class", lone.into_bytes(), &["note: there is only one row to learn from of \"dog\""]),
+        ("one row of a class", lone.into_bytes(), &["note: there is only one sample to learn from of \"dog\""]),
         ("two rows", b"area,rooms,price\n1,2,3\n4,5,6.5\n".to_vec(), &["note: there are too few rows to hold 20.00 %"]),
     ] {
         let (code, output, message) = train(folder.path(), &content, &[]);

@@ -164,3 +164,51 @@ fn help_has_examples_and_completions_are_there() {
     }
     chainrule().arg("trian").assert().code(2).stderr(predicate::str::contains("train"));
 }
+
+#[test]
+fn pictures_hold_what_the_report_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let expression = ["grad", "c = a + b; d = b + 1; e = c * d", "a=2", "b=1"];
+    let [html, svg, dot, mermaid] = ["g.html", "g.svg", "g.dot", "g.mmd"].map(path);
+    let files = ["--html", &html, "--svg", &svg, "--dot", &dot, "--mermaid", &mermaid];
+    let written = predicates::str::contains("5 nodes drawn in").count(4);
+    chainrule().args(expression).args(files).assert().success().stderr(written);
+    let read = |path: &str| std::fs::read_to_string(path).unwrap();
+    for (text, parts) in [
+        (read(&svg), ["∂ 3 + 2 = 5", "d = 2", "<tspan class=\"name\">e</tspan> = c · d"]),
+        (read(&dot), ["label=\"e = c · d\\n6\\n∂ 1\"", "n4 -> n2 [label=\"d = 2\"]", "digraph"]),
+        (read(&mermaid), ["n1([\"b<br>1<br>∂ 3 + 2 = 5\"])", "n4 -->|\"c = 3\"| n3", "flowchart TD"]),
+    ] {
+        assert!(parts.iter().all(|part| text.contains(part)), "{parts:?} in {text}");
+    }
+
+    // The page replays what the JSON has: every node, every edge, in the order of the sweep.
+    let (page, report) = (read(&html), json(&expression));
+    let data = page.split("id=\"data\">").nth(1).unwrap().split("</script>").next().unwrap();
+    let data: Value = serde_json::from_str(data).unwrap();
+    let names =
+        |nodes: &Value| -> Vec<Value> { nodes.as_array().unwrap().iter().map(|node| node["name"].clone()).collect() };
+    assert_eq!(names(&data["nodes"]), names(&report["nodes"]));
+    let steps = data["steps"].as_array().unwrap();
+    let kinds: Vec<&str> = steps.iter().map(|step| step["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["value", "value", "value", "start", "edge", "edge", "edge", "edge", "edge"]);
+    let sentences: Vec<&str> = steps.iter().map(|step| step["words"].as_str().unwrap()).collect();
+    assert!(sentences.iter().any(|words| words.contains("c receives 1 · 2 = 2")), "{sentences:?}");
+    assert_eq!(data["work"], serde_json::json!({"paths": "3", "by_path": "6", "by_sweep": 5}));
+    assert_eq!(data["walks"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn what_is_too_large_to_draw_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = (0..500).map(|i| format!("v{} = v{i} * 1.001", i + 1)).collect::<Vec<_>>().join("; ");
+    let path = folder.path().join("g.svg");
+    let args = ["grad", &long, "v0=1", "--svg", path.to_str().unwrap()];
+    chainrule().args(args).assert().code(1).stderr(predicates::str::contains("too many to draw"));
+    assert!(!path.exists());
+    let dot = folder.path().join("g.dot");
+    chainrule().args(["grad", &long, "v0=1", "--dot", dot.to_str().unwrap()]).assert().success();
+    let nowhere = ["grad", "x*x", "x=1", "--html", "/no/such/folder/g.html"];
+    chainrule().args(nowhere).assert().code(1).stderr(predicates::str::contains("/no/such/folder"));
+}

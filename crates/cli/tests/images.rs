@@ -58,7 +58,7 @@ fn colours_are_learned_by_a_convolution() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert_eq!(events[0]["network"], "3x8x8, conv 3x3 4, relu, maxpool 2x2, dense 2");
+    assert_eq!(events[0]["network"], "3x8x8, conv 3x3 4, relu, maxpool 2, dense 2");
     assert_eq!(events[0]["samples"], serde_json::json!({"train": 64, "validation": 0, "test": 16}));
     assert_eq!(events[0]["recipe"]["augment"], "shift 1, flip");
 
