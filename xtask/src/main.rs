@@ -67,7 +67,7 @@ fn cargo(args: &[&str], env: &[(&str, &str)]) -> Result<()> {
 
 /// The floors, from the ground up: a crate may use crates of lower floors only.
 const FLOORS: &[&[&str]] = &[
-    &["chainrule-kernels", "chainrule-data"],
+    &["chainrule-kernels", "chainrule-data", "chainrule-draw"],
     &["chainrule-engine"],
     &["chainrule"],
     &["chainrule-onnx", "chainrule-bench"],

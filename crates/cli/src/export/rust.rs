@@ -59,16 +59,19 @@ fn stored(model: &Model, number: usize, stage: &Stage) -> Vec<(&'static str, Vec
     match stage.layer.norm {
         None => vec![("WEIGHT", weight), ("BIAS", bias)],
         Some(Norm::Batch) => {
-            let outputs = stage.layer.outputs;
+            let (outputs, is_kernel) = (stage.layer.outputs, stage.layer.kernel.is_some());
             let each = weight.len() / outputs;
-            for o in 0..outputs {
-                let factor = f64::from(piece("g")[o]) / (f64::from(piece("v")[o]) + Norm::EPSILON).sqrt();
-                bias[o] = (f64::from(bias[o]) - factor * f64::from(piece("m")[o])) as f32;
-                let of_output =
-                    |at: &usize| if stage.layer.kernel.is_some() { at / each == o } else { at % outputs == o };
-                for at in (0..weight.len()).filter(of_output) {
-                    weight[at] = (f64::from(weight[at]) * factor) as f32;
-                }
+            let factors: Vec<f64> = piece("g")
+                .iter()
+                .zip(piece("v"))
+                .map(|(gain, variance)| f64::from(*gain) / (f64::from(*variance) + Norm::EPSILON).sqrt())
+                .collect();
+            for ((bias, mean), factor) in bias.iter_mut().zip(piece("m")).zip(&factors) {
+                *bias = (f64::from(*bias) - factor * f64::from(*mean)) as f32;
+            }
+            for (at, weight) in weight.iter_mut().enumerate() {
+                let output = if is_kernel { at / each } else { at % outputs };
+                *weight = (f64::from(*weight) * factors[output]) as f32;
             }
             vec![("WEIGHT", weight), ("BIAS", bias)]
         }

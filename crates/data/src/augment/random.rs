@@ -25,7 +25,7 @@ impl Draws {
 
     /// A whole number below `count`.
     pub(super) fn below(&mut self, count: usize) -> usize {
-        (u64::from(self.0.next_u32()) * count as u64 >> 32) as usize
+        ((u64::from(self.0.next_u32()) * count as u64) >> 32) as usize
     }
 
     /// From the beta distribution with these parameters (Jöhnk 1964; quick where they are small).
