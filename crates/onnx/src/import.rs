@@ -85,7 +85,7 @@ const MOST_DEPTH: usize = 32;
 const MOST_NODES: usize = 1 << 20;
 
 /// How many numbers may be computed before anything runs, beside sixteen times as many as are stored.
-const MOST_COMPUTED: usize = 1 << 25;
+const MOST_COMPUTED: usize = 1 << 24;
 
 /// The most elements of a value.
 const MOST_ELEMENTS: usize = 1 << 28;

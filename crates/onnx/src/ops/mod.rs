@@ -152,7 +152,7 @@ fn repeated(from: &[usize], to: &[usize]) -> Result<Vec<usize>, Fault> {
 }
 
 /// The most entries of a list or table that is made here: few bytes of a file can ask for very many.
-pub(crate) const MOST_ENTRIES: usize = 1 << 24;
+pub(crate) const MOST_ENTRIES: usize = 1 << 23;
 
 /// Refuses a list or table of more entries than there is room for.
 fn room(entries: usize) -> Result<(), Fault> {
