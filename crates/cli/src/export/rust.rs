@@ -61,9 +61,9 @@ fn stored(model: &Model, number: usize, stage: &Stage) -> Vec<(&'static str, Vec
         Some(Norm::Batch) => {
             let outputs = stage.layer.outputs;
             let each = weight.len() / outputs;
-            for o in 0..outputs {
+            for (o, bias) in bias.iter_mut().enumerate() {
                 let factor = f64::from(piece("g")[o]) / (f64::from(piece("v")[o]) + Norm::EPSILON).sqrt();
-                bias[o] = (f64::from(bias[o]) - factor * f64::from(piece("m")[o])) as f32;
+                *bias = (f64::from(*bias) - factor * f64::from(piece("m")[o])) as f32;
                 let of_output =
                     |at: &usize| if stage.layer.kernel.is_some() { at / each == o } else { at % outputs == o };
                 for at in (0..weight.len()).filter(of_output) {
