@@ -5,7 +5,7 @@ use chainrule::engine::Graph;
 use chainrule_onnx::{Given, Names, OnnxError, OnnxModel};
 
 /// A file of ONNX: a graph of the engine, and a model of ours where it is a chain of layers.
-pub fn onnx(bytes: &[u8]) -> bool {
+pub(crate) fn onnx(bytes: &[u8]) -> bool {
     let Ok(onnx) = told(OnnxModel::from_bytes(bytes)) else { return false };
     if let Ok(model) = told(onnx.to_model(&Names::default())) {
         let again = chainrule_onnx::export(&model).expect("what is a model can be written");
