@@ -49,6 +49,7 @@ const TARGETS: &[Target] = &[
     Target { name: "model", piece: PLAIN },
     Target { name: "checkpoint", piece: PLAIN },
     Target { name: "options", piece: PLAIN },
+    Target { name: "onnx", piece: PACKED },
 ];
 
 /// The most seconds that an input may take.

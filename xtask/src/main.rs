@@ -9,10 +9,10 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 use std::collections::BTreeSet;
 use std::process::{Command, ExitCode};
 
-const HELP: &str = "cargo xtask test    run every test
-cargo xtask check   formatting, lints with warnings denied, documentation, and the architecture
-cargo xtask bench   measure against other libraries (bench/README.md; --help lists the options)
-cargo xtask fuzz    feed readers and parsers with hostile input (docs/fuzzing.md; --help lists the options)
+const HELP: &str = "cargo xtask test         run every test
+cargo xtask check        formatting, lints with warnings denied, documentation, and the architecture
+cargo xtask bench        measure against other libraries (bench/README.md; --help lists the options)
+cargo xtask fuzz         feed readers and parsers with hostile input (docs/fuzzing.md; --help lists the options)
 cargo xtask onnx-tests   run the backend node tests of ONNX and write their table (docs/onnx.md)
 cargo xtask onnx-schema  write the Rust of the schema of ONNX again";
 

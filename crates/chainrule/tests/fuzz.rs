@@ -48,7 +48,8 @@ fn each_target_has_its_program_and_its_inputs() {
     let names = |folder: PathBuf| -> BTreeSet<String> {
         entries(&folder).iter().map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect()
     };
-    let expected: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    // The reader of ONNX lies above this crate, and has a test of its own.
+    let expected: BTreeSet<String> = TARGETS.iter().map(|(name, _)| *name).chain(["onnx"]).map(str::to_owned).collect();
     for kept in ["fuzz_targets", "seeds", "corpus"] {
         assert_eq!(names(folder(kept)), expected, "{kept}");
     }

@@ -9,14 +9,14 @@ const EXPORT_EXAMPLES: &str = "Examples:
   chainrule export houses.safetensors --onnx houses.onnx --rust houses.rs
   chainrule export digits.safetensors --npz digits.npz --safetensors digits-torch.safetensors
 
-ONNX: a model of a table takes one input a column, [rows, 1]: numbers as doubles (NaN where missing), dates as seconds
-since 1970 UTC, categories and yes or no as strings (\"\" where missing). Any other takes x: pixels or features as they
+ONNX: a model of a table takes one input a column, [rows, 1]: numbers as doubles (NaN where missing), dates as seconds \
+since 1970 UTC, categories and yes or no as strings (\"\" where missing). Any other takes x: pixels or features as they \
 are in the data. It gives label and probabilities, or value, in the units of the data.
 
 Weights: named and laid out as those of a torch.nn.Sequential of the layers (0.weight [outputs, inputs], 0.bias, …),
 norms and dropouts among them.
 
-Rust: a source file without dependencies and without the standard library, with a function predict. It takes features;
+Rust: a source file without dependencies and without the standard library, with a function predict. It takes features; \
 for a table, those that its columns become.";
 
 #[derive(ClapArgs, Debug)]
@@ -44,9 +44,9 @@ const IMPORT_EXAMPLES: &str = "Examples:
   chainrule import cnn.onnx --pixels --out cnn.safetensors
   chainrule import torch.safetensors --model '28x28, conv 5x5 6, relu, maxpool 2, dense 10'
 
-An ONNX file must be a chain of layers: Gemm or MatMul, Conv, pools, Flatten or Reshape, activations, Softmax, and the
-scaler and labels of skl2onnx. The model can then be evaluated, explained, used to predict, and
-trained on (chainrule train DATA --from MODEL). The weights of
+An ONNX file must be a chain of layers: Gemm or MatMul, Conv, pools, Flatten or Reshape, activations, Softmax, and the \
+scaler and labels of skl2onnx. The model can then be evaluated, explained, used to predict, and trained on \
+(chainrule train DATA --from MODEL). The weights of \
 PyTorch (safetensors) say nothing of the layers: --model does.";
 
 #[derive(ClapArgs, Debug)]

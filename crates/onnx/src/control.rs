@@ -76,6 +76,8 @@ impl<'g> Control<'_, '_, 'g> {
 
     /// Runs a body with these values for its inputs.
     fn run(&self, body: &GraphProto, given: Vec<Value<'g>>) -> Result<Vec<Value<'g>>, Fault> {
+        // A copy of what can be named counts as well.
+        self.importer.count(self.scope.len() / 16)?;
         let mut scope = self.scope.clone();
         scope.extend(self.importer.initializers(body)?);
         for (input, value) in body.input.iter().zip(given) {
@@ -175,7 +177,7 @@ impl<'g> Control<'_, '_, 'g> {
                     to.insert(axis, place);
                     known.tensor.values()[ops::position(whole, &to)]
                 };
-                let values = ops::places(&shape).map(at).collect();
+                let values = ops::places(&shape)?.map(at).collect();
                 let tensor = Rc::new(Tensor::new(known.tensor.kind(), &shape, values));
                 Ok(Value::Known(Known { tensor, learned: known.learned }))
             }

@@ -84,8 +84,11 @@ const MOST_DEPTH: usize = 32;
 /// The most nodes, those of bodies and functions counted each time.
 const MOST_NODES: usize = 1 << 20;
 
-/// The most numbers that computing what is known may take at a time.
-const MOST_KNOWN: usize = 1 << 27;
+/// How many numbers may be computed before anything runs, beside sixteen times as many as are stored.
+const MOST_COMPUTED: usize = 1 << 24;
+
+/// The most elements of a value.
+const MOST_ELEMENTS: usize = 1 << 28;
 
 /// The default set of operators.
 pub(crate) fn is_default(domain: &str) -> bool {
@@ -105,11 +108,13 @@ pub(crate) struct Importer<'m, 'g> {
     pub(crate) model: &'m OnnxModel,
     pub(crate) leaves: Leaves<'g>,
     written: Cell<usize>,
+    /// How many more numbers may be computed.
+    budget: Cell<usize>,
 }
 
 impl<'m, 'g> Importer<'m, 'g> {
     pub(crate) fn new(model: &'m OnnxModel, graph: &'g Graph) -> Self {
-        Self { model, leaves: Leaves::new(graph), written: Cell::new(0) }
+        Self { model, leaves: Leaves::new(graph), written: Cell::new(0), budget: Cell::new(MOST_COMPUTED) }
     }
 
     fn function(&self, node: &NodeProto) -> Option<&'m FunctionProto> {
@@ -147,6 +152,8 @@ impl<'m, 'g> Importer<'m, 'g> {
         let mut scope = Scope::new();
         for proto in &graph.initializer {
             let tensor = Tensor::read(proto, &self.model.folder).map_err(damaged)?;
+            // What is stored may be computed with: turned, cast, cut.
+            self.budget.set(self.budget.get().saturating_add(16 * tensor.values().len()));
             let learned = tensor.kind().is_float();
             scope.insert(proto.name.clone(), Value::Known(Known { tensor: Rc::new(tensor), learned }));
         }
@@ -177,7 +184,7 @@ impl<'m, 'g> Importer<'m, 'g> {
             return Err(damaged(format!("functions and bodies lie more than {MOST_DEPTH} deep in one another")));
         }
         for node in nodes {
-            self.count()?;
+            self.count(1)?;
             let inputs = inputs(node, scope)?;
             let results = match self.function(node) {
                 Some(function) => self.call(function, node, inputs, depth)?,
@@ -191,8 +198,8 @@ impl<'m, 'g> Importer<'m, 'g> {
     }
 
     /// Bodies and functions may name each other so that few bytes make very many nodes.
-    fn count(&self) -> Result<(), OnnxError> {
-        self.written.set(self.written.get() + 1);
+    pub(crate) fn count(&self, nodes: usize) -> Result<(), OnnxError> {
+        self.written.set(self.written.get() + nodes);
         if self.written.get() > MOST_NODES {
             return Err(damaged(format!("its functions and bodies make more than {MOST_NODES} nodes")));
         }
@@ -249,6 +256,10 @@ impl<'m, 'g> Importer<'m, 'g> {
         let Some(apply) = ops::find(&node.op_type).filter(|_| is_default(&node.domain)) else {
             return Err(Fault::Unsupported("no import of this operation".to_owned()).at(label(node)));
         };
+        let large = |input: &&Value<'g>| matches!(input, Value::Node(expr, _) if expr.shape().len() > MOST_ELEMENTS);
+        if inputs.iter().flatten().any(|input| large(&input)) {
+            return Err(Fault::Unsupported(format!("a value of more than {MOST_ELEMENTS} elements")).at(label(node)));
+        }
         let opset = self.model.opset(&node.domain);
         let folder = &self.model.folder;
         let known: Option<Vec<Option<Known>>> = inputs
@@ -265,7 +276,7 @@ impl<'m, 'g> Importer<'m, 'g> {
                 let leaves = Leaves::new(&graph);
                 let inputs: Vec<Option<Value<'_>>> = known.into_iter().map(|input| input.map(Value::Known)).collect();
                 let call = Call { leaves: &leaves, node, inputs: &inputs, opset, folder };
-                apply(&call).and_then(|results| computed(results, leaves, &inputs))
+                apply(&call).and_then(|results| computed(results, leaves, &inputs, &self.budget))
             }
             None => {
                 let call = Call { leaves: &self.leaves, node, inputs, opset, folder };
@@ -300,6 +311,7 @@ fn computed<'g>(
     results: Vec<Value<'_>>,
     leaves: Leaves<'_>,
     inputs: &[Option<Value<'_>>],
+    budget: &Cell<usize>,
 ) -> Result<Vec<Value<'g>>, Fault> {
     let graph = leaves.graph;
     graph.checked()?;
@@ -312,8 +324,12 @@ fn computed<'g>(
         Vec::new().into_iter()
     } else {
         let plan = Plan::new(graph, &nodes)?;
-        if plan.arena_len() > MOST_KNOWN {
-            return Err(Fault::Unsupported(format!("known values of {} numbers at a time", plan.arena_len())));
+        match budget.get().checked_sub(plan.arena_len()) {
+            Some(rest) => budget.set(rest),
+            None => {
+                let text = format!("known values of {} numbers, which few bytes ask for", plan.arena_len());
+                return Err(Fault::Unsupported(text));
+            }
         }
         Running::<f64>::new(graph, plan, nodes.len(), &leaves.into_held())?.run(&[])?.into_iter()
     };

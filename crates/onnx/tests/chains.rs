@@ -2,9 +2,12 @@
 //! libraries said of the same samples.
 
 use chainrule::data::{Dataset, Matrix, Values};
-use chainrule::engine::Graph;
+use chainrule::engine::{Expr, Graph};
 use chainrule::{Activation, Model, predict};
-use chainrule_onnx::{Given, Names, OnnxModel};
+use chainrule_onnx::node_test::{Case, Verdict};
+use chainrule_onnx::{Given, Names, OnnxModel, Output};
+use flate2::read::GzDecoder;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 fn fixture(name: &str) -> PathBuf {
@@ -94,4 +97,48 @@ fn networks_of_scikit_learn() {
     let model = onnx.to_model(&names).unwrap();
     assert_eq!((model.network.to_string().as_str(), model.target().as_str()), ("10-8-6-1", "progression"));
     assert_near(&predictions(&model, &x), &values);
+}
+
+#[test]
+fn graphs_of_pytorch_that_are_no_chains() {
+    let file = std::fs::File::open(fixture("torch_graphs.pack.gz")).unwrap();
+    let mut pack = BufReader::new(GzDecoder::new(file));
+    let mut count = 0;
+    while let Some(case) = Case::read(&mut pack).unwrap() {
+        assert_eq!(case.run(), Verdict::Passed, "{}", case.name);
+        count += 1;
+    }
+    assert_eq!(count, 10);
+}
+
+/// The gradient of an imported graph by its weights, against finite differences.
+#[test]
+fn imported_graphs_are_differentiated() {
+    let (x, _) = golden("torch_script");
+    let onnx = OnnxModel::load(&fixture("torch_script.onnx")).unwrap();
+    let graph = Graph::new();
+    let sizes = [("x".to_owned(), vec![2, 1, 14, 14])].into();
+    let imported = onnx.import(&graph, &Given { sizes, ..Given::default() }).unwrap();
+    let Output::Node(logits, _) = imported.outputs[0].1 else { panic!("it depends on the input") };
+    let cost = logits.log_softmax(1).square().sum_all();
+    let (weights, tensors): (Vec<_>, Vec<_>) = imported.weights().unzip();
+    let gradients = graph.gradients(cost, &weights).unwrap();
+    let x: Vec<f64> = x[..2].concat().into_iter().map(f64::from).collect();
+    let values: Vec<Vec<f64>> = tensors.iter().map(|tensor| tensor.values().to_vec()).collect();
+    let run = |outputs: &[Expr<'_>], values: &[Vec<f64>]| {
+        let inputs: Vec<&[f64]> = [x.as_slice()].into_iter().chain(values.iter().map(Vec::as_slice)).collect();
+        graph.evaluate(outputs, &inputs).unwrap()
+    };
+    let computed = run(&gradients, &values);
+    for (piece, gradient) in computed.iter().enumerate() {
+        for at in [0, gradient.len() / 2, gradient.len() - 1] {
+            let moved = |by: f64| {
+                let mut values = values.clone();
+                values[piece][at] += by;
+                run(&[cost], &values)[0][0]
+            };
+            let slope = (moved(1e-6) - moved(-1e-6)) / 2e-6;
+            assert!((slope - gradient[at]).abs() < 1e-5 * slope.abs().max(1.0), "{piece}, {at}: {slope}");
+        }
+    }
 }

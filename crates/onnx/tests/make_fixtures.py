@@ -4,6 +4,7 @@
     python crates/onnx/tests/make_fixtures.py
 """
 
+import gzip
 import json
 import pathlib
 
@@ -27,6 +28,7 @@ def save(name, model, x, outputs):
         del node.metadata_props[:]
     del model.graph.value_info[:]
     del model.metadata_props[:]
+    model.graph.name = name
     del model.graph.metadata_props[:]
     (HERE / f"{name}.onnx").write_bytes(model.SerializeToString())
     rows = {"x": x.reshape(len(x), -1).tolist(), "outputs": np.asarray(outputs).tolist()}
@@ -63,6 +65,97 @@ def torch_network(dynamo):
     save(name, model, x.numpy(), net(x).detach().numpy())
 
 
+class Block(torch.nn.Module):
+    """Two convolutions with batch norms, and what goes around them (He et al. 2015)."""
+
+    def __init__(self, channels, outputs, stride):
+        super().__init__()
+        nn = torch.nn
+        conv = lambda a, b, size, stride: nn.Conv2d(a, b, size, stride, size // 2, bias=False)
+        self.inner = nn.Sequential(
+            conv(channels, outputs, 3, stride), nn.BatchNorm2d(outputs), nn.ReLU(),
+            conv(outputs, outputs, 3, 1), nn.BatchNorm2d(outputs),
+        )
+        self.around = nn.Sequential(conv(channels, outputs, 1, stride), nn.BatchNorm2d(outputs))
+
+    def forward(self, x):
+        return torch.relu(self.inner(x) + self.around(x))
+
+
+class Transformer(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = torch.nn.Embedding(20, 8)
+        self.layer = torch.nn.TransformerEncoderLayer(8, 2, 12, batch_first=True, activation="gelu", norm_first=True)
+        self.out = torch.nn.Linear(8, 5)
+
+    def forward(self, x):
+        return self.out(self.layer(self.embedding(x)))
+
+
+class Upwards(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        nn = torch.nn
+        self.down, self.up = nn.Conv2d(2, 4, 3, padding=1), nn.ConvTranspose2d(4, 3, 3, 2, 1, 1)
+        self.norm, self.active = nn.GroupNorm(3, 3), nn.PReLU()
+
+    def forward(self, x):
+        functional = torch.nn.functional
+        y = self.active(self.up(functional.silu(self.down(x))))
+        y = self.norm(functional.interpolate(y, scale_factor=2, mode="bilinear"))
+        return functional.pad(y, (1, 2, 0, 1), mode="reflect")[:, :, ::2].softmax(1)
+
+
+def torch_graphs():
+    """Graphs that are no chains, packed as `collect_node_tests.py` does, by both exporters."""
+    torch.manual_seed(1)
+    nn = torch.nn
+    residual = nn.Sequential(
+        nn.Conv2d(3, 4, 7, 2, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(3, 2, 1), Block(4, 4, 1), Block(4, 8, 2),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5),
+    )
+    mobile = nn.Sequential(
+        nn.Conv2d(3, 4, 3, 2, 1), nn.BatchNorm2d(4), nn.Hardswish(), nn.Conv2d(4, 4, 3, 1, 1, groups=4), nn.ReLU6(),
+        nn.AvgPool2d(3, 2, 1), nn.ELU(), nn.Flatten(), nn.Linear(64, 6), nn.LogSoftmax(1),
+    )
+    line = nn.Sequential(
+        nn.Conv1d(3, 6, 5, 2, 2, dilation=2), nn.InstanceNorm1d(6, affine=True), nn.Mish(), nn.MaxPool1d(2),
+        nn.Flatten(), nn.Linear(36, 4), nn.LayerNorm(4),
+    )
+    nets = {
+        "residual": (residual, torch.randn(2, 3, 24, 24)),
+        "mobile": (mobile, torch.randn(2, 3, 16, 16)),
+        "line": (line, torch.randn(2, 3, 30)),
+        "transformer": (Transformer(), torch.randint(0, 20, (2, 5))),
+        "upwards": (Upwards(), torch.randn(1, 2, 5, 6)),
+    }
+    path = HERE / "torch_graphs.onnx"
+    with open(HERE / "torch_graphs.pack.gz", "wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as packed:
+        for name, (net, x) in nets.items():
+            for module in net.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.running_mean.normal_()
+                    module.running_var.uniform_(0.5, 2)
+            y = net.eval()(x).detach()
+            for dynamo in (True, False):
+                torch.onnx.export(net, (x,), str(path), dynamo=dynamo, opset_version=None if dynamo else 17)
+                model = onnx.load(path)
+                for node in model.graph.node:
+                    node.doc_string = ""
+                    del node.metadata_props[:]
+                del model.graph.value_info[:]
+                parts = [onnx.numpy_helper.from_array(t.numpy()).SerializeToString() for t in (x, y)]
+                model = model.SerializeToString()
+                head = {
+                    "name": f"{name} ({'dynamo' if dynamo else 'script'})", "op": name, "rtol": 1e-4, "atol": 1e-5,
+                    "model": len(model), "inputs": [len(parts[0])], "outputs": [len(parts[1])],
+                }
+                packed.write(json.dumps(head).encode() + b"\n" + model + parts[0] + parts[1])
+    for extra in [path, *HERE.glob("*.data")]:
+        extra.unlink(missing_ok=True)
+
+
 def sklearn_networks():
     x, y = load_iris(return_X_y=True)
     x = x.astype(np.float32)
@@ -87,4 +180,5 @@ if __name__ == "__main__":
     HERE.mkdir(exist_ok=True)
     torch_network(True)
     torch_network(False)
+    torch_graphs()
     sklearn_networks()

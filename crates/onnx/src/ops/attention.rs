@@ -62,7 +62,7 @@ fn positions<'g>(c: &Call<'_, 'g>, queries: usize, keys: usize, past: usize) -> 
         if hidden { f64::NEG_INFINITY } else { 0.0 }
     };
     let shape = [batch, 1, queries, keys];
-    Ok(Some(c.constant(Tensor::new(Kind::Double, &shape, places(&shape).map(sees).collect()))))
+    Ok(Some(c.constant(Tensor::new(Kind::Double, &shape, places(&shape)?.map(sees).collect()))))
 }
 
 /// What is added to the scores of keys.

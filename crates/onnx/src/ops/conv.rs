@@ -3,7 +3,7 @@
 use super::dense::requantized;
 use super::shape::padded;
 use super::window::{self, Axis, numbers};
-use super::{Entry, flip, fold, gather, places, position};
+use super::{Entry, flip, fold, gather, places, position, room};
 use crate::call::{Call, Results, sizes};
 use crate::error::{Fault, unsupported, wrong};
 use crate::kind::Kind;
@@ -90,6 +90,7 @@ fn convolve<'g>(
             };
             Ok(x.conv2d(w, how))
         }
+        [deep, ..] if deep.kernel > MOST_DEPTH => unsupported!("a kernel {} deep", deep.kernel),
         [deep, a, b] => {
             // A sum over the cells of the first axis, whose positions stand beside the batch.
             let how = Convolution {
@@ -116,6 +117,9 @@ fn convolve<'g>(
         other => unsupported!("{} axes", other.len()),
     }
 }
+
+/// The cells of a kernel's first of three axes are looked at one by one.
+const MOST_DEPTH: usize = 4096;
 
 fn five(x: Expr<'_>) -> Result<[usize; 5], Fault> {
     <[usize; 5]>::try_from(sizes(x)).map_err(|_| Fault::Wrong(format!("five axes are wanted, not {}", x.shape())))
@@ -256,14 +260,15 @@ fn from_columns<'g>(c: &Call<'_, 'g>) -> Results<'g> {
     let axes = window::axes(c, &image, &kernel)?;
     let over: Vec<usize> = axes.iter().map(|axis| axis.positions).collect();
     let positions: usize = over.iter().product();
+    room(cells.saturating_mul(positions))?;
     let &[batch, columns, found] = &sizes(x)[..] else { return wrong!("three axes are wanted, not {}", x.shape()) };
     if cells == 0 || columns % cells != 0 || found != positions {
         return wrong!("columns {} for {cells} cells at {positions} positions", x.shape());
     }
     // What lies in the padding goes to a place behind the last pixel.
     let mut targets = Vec::with_capacity(cells * positions);
-    for cell in places(&kernel) {
-        for place in places(&over) {
+    for cell in places(&kernel)? {
+        for place in places(&over)? {
             let at = axes.iter().zip(place.iter().zip(&cell));
             let at: Option<Vec<usize>> = at
                 .map(|(axis, (p, cell))| {

@@ -160,6 +160,6 @@ fn spread<'g>(c: &Call<'_, 'g>, x: Expr<'g>, term: &[char], order: &[char]) -> R
         let axes: Vec<usize> = order.iter().filter_map(|letter| term.iter().position(|l| l == letter)).collect();
         return Ok(x.transpose(&axes).reshape(&new));
     }
-    let positions: Vec<Option<usize>> = places(&new).map(|place| Some(from(place))).collect();
+    let positions: Vec<Option<usize>> = places(&new)?.map(|place| Some(from(place))).collect();
     Ok(rearrange(c, x, &new, positions, 0.0))
 }

@@ -164,11 +164,11 @@ fn bitwise<'g>(c: &Call<'_, 'g>, f: impl Fn(i128, i128) -> i128) -> Results<'g> 
         return wrong!("bits are of whole numbers");
     }
     let sizes = super::together(a.sizes(), b.sizes())?;
-    let pick = |tensor: &Tensor| -> Vec<i128> {
-        let at = super::repeated(tensor.sizes(), &sizes);
-        at.into_iter().map(|at| tensor.values()[at] as i128).collect()
+    let pick = |tensor: &Tensor| -> Result<Vec<i128>, Fault> {
+        let at = super::repeated(tensor.sizes(), &sizes)?;
+        Ok(at.into_iter().map(|at| tensor.values()[at] as i128).collect())
     };
-    let values = pick(a).into_iter().zip(pick(b)).map(|(a, b)| f(a, b) as f64).collect();
+    let values = pick(a)?.into_iter().zip(pick(b)?).map(|(a, b)| f(a, b) as f64).collect();
     Ok(vec![Tensor::new(kind, &sizes, values).into()])
 }
 

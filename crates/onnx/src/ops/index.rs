@@ -73,7 +73,7 @@ fn element_positions<'g>(c: &Call<'_, 'g>, x: Expr<'g>) -> Result<Expr<'g>, Faul
         place[axis] = 0;
         position(&shape, &place) as f64
     };
-    let base = Tensor::new(Kind::Int64, &named, places(&named).map(base).collect());
+    let base = Tensor::new(Kind::Int64, &named, places(&named)?.map(base).collect());
     let indices = indices(c, 1, shape[axis])?;
     let positions = indices * strides(&shape)[axis] as f64 + c.constant(base);
     Ok(positions.reshape(&[positions.shape().len()]))
@@ -101,7 +101,7 @@ fn slice_positions<'g>(
     let strides = strides(outer);
     let indices = c.expr(1)?;
     let base = |place: Vec<usize>| (0..batch).map(|axis| place[axis] * strides[axis]).sum::<usize>() as f64;
-    let base = Tensor::new(Kind::Int64, front, places(front).map(base).collect());
+    let base = Tensor::new(Kind::Int64, front, places(front)?.map(base).collect());
     let mut positions = c.constant(base);
     for part in 0..*depth {
         let index = indices.slice(front.len(), part, part + 1).reshape(front);

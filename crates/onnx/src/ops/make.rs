@@ -1,6 +1,6 @@
 //! Values that are made: constants, ranges, shapes, one-hot.
 
-use super::Entry;
+use super::{Entry, MOST_ENTRIES};
 use crate::call::{Call, Results, sizes};
 use crate::error::{Fault, unsupported, wrong};
 use crate::kind::Kind;
@@ -22,9 +22,6 @@ pub(super) const ENTRIES: &[Entry] = &[
     ("Size", |c| Ok(vec![Tensor::new(Kind::Int64, &[], vec![c.sizes(0)?.iter().product::<usize>() as f64]).into()])),
     ("Unique", unique),
 ];
-
-/// The most elements that are made where nothing else bounds them.
-const MOST: usize = 1 << 26;
 
 fn constant<'g>(c: &Call<'_, 'g>) -> Results<'g> {
     let list = |kind, values: Vec<f64>| Ok(vec![Tensor::new(kind, &[values.len()], values).into()]);
@@ -59,7 +56,7 @@ fn eye<'g>(c: &Call<'_, 'g>) -> Results<'g> {
         0 => c.kind(0)?,
         number => Kind::of(number as i32).map_err(Fault::Unsupported)?,
     };
-    if rows.saturating_mul(columns) > MOST {
+    if rows.saturating_mul(columns) > MOST_ENTRIES {
         return unsupported!("an identity of {rows} by {columns}");
     }
     let shift = c.int("k", 0);
@@ -72,7 +69,7 @@ fn eye<'g>(c: &Call<'_, 'g>) -> Results<'g> {
 fn cosine_window<'g>(c: &Call<'_, 'g>, [a0, a1, a2]: [f64; 3]) -> Results<'g> {
     let size = c.known(0)?.one()?;
     let count = size as usize;
-    if count > MOST {
+    if count > MOST_ENTRIES {
         return unsupported!("a window of {count}");
     }
     let n = if c.is("periodic", true) { size } else { size - 1.0 };
@@ -85,7 +82,7 @@ fn cosine_window<'g>(c: &Call<'_, 'g>, [a0, a1, a2]: [f64; 3]) -> Results<'g> {
 fn non_zero<'g>(c: &Call<'_, 'g>) -> Results<'g> {
     let x = c.known(0)?;
     let found: Vec<Vec<usize>> =
-        super::places(x.sizes()).zip(x.values()).filter(|(_, value)| **value != 0.0).map(|(place, _)| place).collect();
+        super::places(x.sizes())?.zip(x.values()).filter(|(_, value)| **value != 0.0).map(|(place, _)| place).collect();
     let rank = x.sizes().len();
     let values = (0..rank).flat_map(|axis| found.iter().map(move |place| place[axis] as f64)).collect();
     Ok(vec![Tensor::new(Kind::Int64, &[rank, found.len()], values).into()])
@@ -96,7 +93,7 @@ fn one_hot<'g>(c: &Call<'_, 'g>) -> Results<'g> {
     let values = c.known(2)?.clone();
     let &[off, on] = values.values() else { return wrong!("two values are wanted, off and on") };
     let indices = c.expr(0)?;
-    if !(0.0..=MOST as f64).contains(&depth) {
+    if !(0.0..=MOST_ENTRIES as f64).contains(&depth) {
         return unsupported!("a depth of {depth}");
     }
     // Indices below 0 count from the end, and those outside are nowhere.
@@ -117,7 +114,7 @@ fn range<'g>(c: &Call<'_, 'g>) -> Results<'g> {
     let [start, limit, delta] = [0, 1, 2].map(|at| c.known(at).and_then(|tensor| tensor.one()));
     let (start, delta) = (start?, delta?);
     let count = ((limit? - start) / delta).ceil().max(0.0);
-    if count.is_nan() || count > MOST as f64 {
+    if count.is_nan() || count > MOST_ENTRIES as f64 {
         return unsupported!("a range of {count} numbers");
     }
     let values: Vec<f64> = (0..count as usize).map(|i| start + i as f64 * delta).collect();
@@ -143,11 +140,14 @@ fn unique<'g>(c: &Call<'_, 'g>) -> Results<'g> {
         None => None,
     };
     let count = axis.map_or(x.values().len(), |axis| x.sizes()[axis]);
-    let slice = |at: usize| -> Vec<f64> {
-        let Some(axis) = axis else { return vec![x.values()[at]] };
-        super::places(x.sizes()).zip(x.values()).filter(|(place, _)| place[axis] == at).map(|(_, v)| *v).collect()
+    let slices: Vec<Vec<f64>> = match axis {
+        None => x.values().iter().map(|&value| vec![value]).collect(),
+        Some(axis) => {
+            let mut slices = vec![Vec::new(); count];
+            super::places(x.sizes())?.zip(x.values()).for_each(|(place, &value)| slices[place[axis]].push(value));
+            slices
+        }
     };
-    let slices: Vec<Vec<f64>> = (0..count).map(slice).collect();
     let mut firsts: Vec<usize> = (0..count).filter(|&at| !slices[..at].contains(&slices[at])).collect();
     if c.is("sorted", true) {
         firsts.sort_by(|&a, &b| slices[a].partial_cmp(&slices[b]).unwrap_or(std::cmp::Ordering::Equal));
@@ -164,7 +164,7 @@ fn unique<'g>(c: &Call<'_, 'g>) -> Results<'g> {
                 place[axis] = firsts[place[axis]];
                 x.values()[super::position(x.sizes(), &place)]
             };
-            Tensor::new(x.kind(), &shape, super::places(&shape).map(at).collect())
+            Tensor::new(x.kind(), &shape, super::places(&shape)?.map(at).collect())
         }
     };
     let lists = [Tensor::whole(firsts.iter().copied()), Tensor::whole(inverse.iter().copied()), Tensor::whole(counts)];

@@ -16,7 +16,7 @@ mod shape;
 mod window;
 
 use crate::call::{Call, Results, sizes};
-use crate::error::{Fault, wrong};
+use crate::error::{Fault, unsupported, wrong};
 use crate::tensor::Tensor;
 use chainrule::engine::Expr;
 
@@ -113,6 +113,7 @@ fn take<'g>(x: Expr<'g>, axis: usize, positions: Expr<'g>) -> Expr<'g> {
 
 /// The elements along an axis from the last to the first.
 fn flip<'g>(c: &Call<'_, 'g>, x: Expr<'g>, axis: usize) -> Result<Expr<'g>, Fault> {
+    room(x.size(axis))?;
     let positions: Vec<usize> = (0..x.size(axis)).rev().collect();
     gather(c, x, axis, &positions)
 }
@@ -141,27 +142,36 @@ fn together(a: &[usize], b: &[usize]) -> Result<Vec<usize>, Fault> {
 }
 
 /// Where each element of a value repeated to `to` comes from.
-fn repeated(from: &[usize], to: &[usize]) -> Vec<usize> {
+fn repeated(from: &[usize], to: &[usize]) -> Result<Vec<usize>, Fault> {
     let missing = to.len() - from.len();
-    places(to)
+    Ok(places(to)?
         .map(|place| {
             from.iter().zip(&place[missing..]).fold(0, |at, (&size, &p)| at * size + if size == 1 { 0 } else { p })
         })
-        .collect()
+        .collect())
+}
+
+/// The most entries of a list or table that is made here: few bytes of a file can ask for very many.
+pub(crate) const MOST_ENTRIES: usize = 1 << 23;
+
+/// Refuses a list or table of more entries than there is room for.
+fn room(entries: usize) -> Result<(), Fault> {
+    if entries > MOST_ENTRIES { unsupported!("a table of {entries} numbers") } else { Ok(()) }
 }
 
 /// Every place of a shape, row by row.
-pub(crate) fn places(sizes: &[usize]) -> impl Iterator<Item = Vec<usize>> {
+pub(crate) fn places(sizes: &[usize]) -> Result<impl Iterator<Item = Vec<usize>> + use<>, Fault> {
     let sizes = sizes.to_vec();
-    let count: usize = sizes.iter().product();
-    (0..count).map(move |mut at| {
+    let count = sizes.iter().fold(1_usize, |count, &size| count.saturating_mul(size));
+    room(count)?;
+    Ok((0..count).map(move |mut at| {
         let mut place = vec![0; sizes.len()];
         for (p, &size) in place.iter_mut().zip(&sizes).rev() {
             *p = at % size;
             at /= size;
         }
         place
-    })
+    }))
 }
 
 /// The position of a place among all elements.

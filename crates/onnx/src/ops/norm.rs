@@ -126,12 +126,15 @@ fn layer<'g>(c: &Call<'_, 'g>) -> Results<'g> {
     Ok([y, kept(x.mean(&axes), x, &axes), 1.0 / deviation].map(|expr| Value::Node(expr, kind)).to_vec())
 }
 
+/// More neighbours are not looked at, one by one.
+const MOST_NEIGHBOURS: usize = 4096;
+
 /// Each number over a power of the squares of its neighbours among the channels (Krizhevsky et al. 2012).
 fn response<'g>(c: &Call<'_, 'g>) -> Results<'g> {
     let x = c.expr(0)?;
     let size = usize::try_from(c.int("size", 1)).unwrap_or(0);
     let channels = if x.shape().rank() > 1 { x.size(1) } else { 0 };
-    if size == 0 || channels == 0 || size > 2 * channels + 1 {
+    if !(1..=MOST_NEIGHBOURS).contains(&size) || channels == 0 {
         return wrong!("{size} neighbours among {channels} channels");
     }
     let (before, after) = ((size - 1) / 2, size / 2);

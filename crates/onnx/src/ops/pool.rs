@@ -77,7 +77,7 @@ fn largest<'g>(c: &Call<'_, 'g>) -> Results<'g> {
     let columns: Vec<Expr<'g>> = cells.iter().map(|cell| cell.reshape(&[planes, positions, 1])).collect();
     let stacked = Expr::concat(&columns, 2);
     let best = stacked.arg_max(2);
-    let table = expand(c.constant(origins(c, &axes)), &[planes, positions, cells.len()]);
+    let table = expand(c.constant(origins(c, &axes)?), &[planes, positions, cells.len()]);
     let plane: usize = axes.iter().map(|axis| axis.size).product();
     let first = Tensor::whole((0..planes).map(|at| at * plane)).reshaped(&[planes, 1]);
     let found = table.pick(best) + c.constant(first);
@@ -88,13 +88,13 @@ fn largest<'g>(c: &Call<'_, 'g>) -> Results<'g> {
 }
 
 /// Which element of a plane lies under each cell at each position: `[positions, cells]`, 0 for padding.
-fn origins(c: &Call<'_, '_>, axes: &[Axis]) -> Tensor {
+fn origins(c: &Call<'_, '_>, axes: &[Axis]) -> Result<Tensor, Fault> {
     let sizes: Vec<usize> = axes.iter().map(|axis| axis.size).collect();
     let by_column = c.is("storage_order", false);
     let (over, under): (Vec<usize>, Vec<usize>) = axes.iter().map(|axis| (axis.positions, axis.kernel)).unzip();
     let mut values = Vec::new();
-    for place in places(&over) {
-        for cell in places(&under) {
+    for place in places(&over)? {
+        for cell in places(&under)? {
             let at = axes.iter().zip(place.iter().zip(&cell));
             let at = at.map(|(axis, (p, cell))| (p * axis.stride + cell * axis.dilation) as i64 - axis.before);
             let mut at: Vec<usize> = at.map(|at| at.max(0) as usize).collect();
@@ -106,7 +106,7 @@ fn origins(c: &Call<'_, '_>, axes: &[Axis]) -> Tensor {
             values.push(position(&sizes, &at) as f64);
         }
     }
-    Tensor::new(Kind::Int64, &[over.iter().product(), under.iter().product()], values)
+    Ok(Tensor::new(Kind::Int64, &[over.iter().product(), under.iter().product()], values))
 }
 
 fn average<'g>(c: &Call<'_, 'g>) -> Results<'g> {
@@ -120,7 +120,7 @@ fn average<'g>(c: &Call<'_, 'g>) -> Results<'g> {
     let over: Vec<usize> = axes.iter().map(|axis| axis.positions).collect();
     let by_axis: Vec<Vec<usize>> = axes.iter().map(|axis| counts(axis, padding)).collect();
     let count = |place: Vec<usize>| by_axis.iter().zip(place).map(|(counts, at)| counts[at] as f64).product();
-    let count = Tensor::new(Kind::Float, &over, places(&over).map(count).collect());
+    let count = Tensor::new(Kind::Float, &over, places(&over)?.map(count).collect());
     c.same(sum / c.constant(count))
 }
 

@@ -31,7 +31,7 @@ struct How {
 }
 
 /// No matrix of an axis is larger.
-const MOST: usize = 1 << 26;
+const MOST: usize = super::MOST_ENTRIES;
 
 fn resize<'g>(c: &Call<'_, 'g>) -> Results<'g> {
     let x = c.expr(0)?;

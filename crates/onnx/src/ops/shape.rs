@@ -1,6 +1,6 @@
 //! The same elements in another arrangement.
 
-use super::{Entry, expand, gather, places, position, rearrange};
+use super::{Entry, expand, gather, places, position, rearrange, room};
 use crate::call::{Call, Results, sizes};
 use crate::error::{Fault, unsupported, wrong};
 use crate::kind::Kind;
@@ -109,7 +109,10 @@ fn split<'g>(c: &Call<'_, 'g>) -> Results<'g> {
     let parts = match c.ints_or_input("split", 1)? {
         Some(parts) => tensor::sizes(&parts).map_err(Fault::Wrong)?.0,
         None => {
-            let count = c.int("num_outputs", c.node.output.len() as i64).max(1) as usize;
+            let count = c.int("num_outputs", c.node.output.len() as i64);
+            let Some(count) = usize::try_from(count).ok().filter(|n| (1..=c.node.output.len()).contains(n)) else {
+                return wrong!("{count} parts for {} outputs", c.node.output.len());
+            };
             let each = size.div_ceil(count);
             (0..count).map(|at| each.min(size.saturating_sub(at * each))).collect()
         }
@@ -138,36 +141,42 @@ fn slice<'g>(c: &Call<'_, 'g>) -> Results<'g> {
     }
     for at in 0..starts.len() {
         let axis = c.axis(axes[at], rank)?;
-        let positions = stepped(x.size(axis) as i64, starts[at], ends[at], steps[at])?;
-        x = gather(c, x, axis, &positions)?;
+        x = stepped(c, x, axis, [starts[at], ends[at], steps[at]])?;
     }
     c.same(x)
 }
 
-/// Positions from `start` to before `end`, which count from the end if below 0 and are cut to what there is.
-fn stepped(size: i64, start: i64, end: i64, step: i64) -> Result<Vec<usize>, Fault> {
+/// The elements from `start` to before `end`, which count from the end if below 0 and are cut to what there is.
+fn stepped<'g>(c: &Call<'_, 'g>, x: Expr<'g>, axis: usize, [start, end, step]: [i64; 3]) -> Result<Expr<'g>, Fault> {
+    let size = x.size(axis) as i64;
     let from_end = |at: i64| if at < 0 { at.saturating_add(size) } else { at };
     let (start, end) = (from_end(start), from_end(end));
-    let positions = match step {
-        0 => return wrong!("a step of 0"),
-        1.. => {
-            let (start, end) = (start.clamp(0, size), end.clamp(0, size));
-            (start..end).step_by(step as usize).map(|at| at as usize).collect()
+    let by = step.unsigned_abs() as usize;
+    if step > 0 {
+        let (start, end) = (start.clamp(0, size), end.clamp(0, size));
+        if step == 1 {
+            return Ok(x.slice(axis, start as usize, end.max(start) as usize));
         }
-        _ => {
-            let (start, end) = (start.clamp(-1, size - 1), end.clamp(-1, size - 1));
-            let back = step.unsigned_abs() as usize;
-            (end + 1..=start).rev().step_by(back).map(|at| at as usize).collect()
-        }
-    };
-    Ok(positions)
+        room((end - start).max(0) as usize / by)?;
+        return gather(c, x, axis, &(start..end).step_by(by).map(|at| at as usize).collect::<Vec<_>>());
+    }
+    if step == 0 {
+        return wrong!("a step of 0");
+    }
+    let (start, end) = (start.clamp(-1, size - 1), end.clamp(-1, size - 1));
+    room((start - end).max(0) as usize / by)?;
+    gather(c, x, axis, &(end + 1..=start).rev().step_by(by).map(|at| at as usize).collect::<Vec<_>>())
 }
+
+/// The most copies that are joined one by one.
+const MOST_COPIES: usize = 4096;
 
 fn tile<'g>(c: &Call<'_, 'g>) -> Results<'g> {
     let (repeats, _) = tensor::sizes(&c.known(1)?.ints()).map_err(Fault::Wrong)?;
     let mut x = c.expr(0)?;
-    if repeats.len() != x.shape().rank() {
-        return wrong!("{} repeats for {} axes", repeats.len(), x.shape().rank());
+    let rank = x.shape().rank();
+    if repeats.len() != rank {
+        return wrong!("{} repeats for {rank} axes", repeats.len());
     }
     for (axis, &count) in repeats.iter().enumerate() {
         if count != 1 {
@@ -182,6 +191,7 @@ fn tile<'g>(c: &Call<'_, 'g>) -> Results<'g> {
             x = match whole.len() <= chainrule::engine::MAX_RANK {
                 true => expand(x.reshape(&apart), &whole).reshape(&new),
                 false if count == 0 => x.slice(axis, 0, 0),
+                false if count > MOST_COPIES => return unsupported!("{count} copies of a value of {rank} axes"),
                 false => Expr::concat(&vec![x; count], axis),
             };
         }
@@ -245,6 +255,7 @@ pub(super) fn padded<'g>(
         if size == 0 {
             return wrong!("an axis of no elements cannot be continued");
         }
+        room((size + pads[0] + pads[1]).max(0) as usize)?;
         let positions: Option<Vec<usize>> = (-pads[0]..size + pads[1]).map(|at| beyond(mode, at, size)).collect();
         let Some(positions) = positions else { return unsupported!("mode `{mode}`") };
         return gather(c, x, axis, &positions);
@@ -329,7 +340,7 @@ fn reverse_sequence<'g>(c: &Call<'_, 'g>) -> Results<'g> {
         }
         Some(position(&shape, &place))
     };
-    let positions = places(&shape).map(from).collect();
+    let positions = places(&shape)?.map(from).collect();
     c.same(rearrange(c, x, &shape, positions, 0.0))
 }
 
@@ -343,6 +354,6 @@ fn trilu<'g>(c: &Call<'_, 'g>) -> Results<'g> {
         let over = (place[1] as i64) - (place[0] as i64);
         f64::from(u8::from(if upper { over >= shift } else { over <= shift }))
     };
-    let kept = Tensor::new(Kind::Bool, &[*rows, *columns], places(&[*rows, *columns]).map(keep).collect());
+    let kept = Tensor::new(Kind::Bool, &[*rows, *columns], places(&[*rows, *columns])?.map(keep).collect());
     c.same(chainrule::engine::Arith::mask(x, c.constant(kept)))
 }

@@ -1,7 +1,7 @@
 //! How a kernel or window moves over the axes behind batch and channels.
 
-use super::gather;
 use super::shape::padded;
+use super::{gather, room};
 use crate::call::{Call, sizes};
 use crate::error::{Fault, unsupported, wrong};
 use chainrule::engine::Expr;
@@ -98,6 +98,7 @@ pub(super) fn cells<'g>(c: &Call<'_, 'g>, x: Expr<'g>, axes: &[Axis], fill: f64)
     if axes.iter().map(|axis| axis.kernel).product::<usize>() > MOST_CELLS {
         return unsupported!("a window of more than {MOST_CELLS} cells");
     }
+    axes.iter().try_for_each(|axis| room(axis.positions))?;
     let mut parts = vec![x];
     for (at, axis) in axes.iter().enumerate() {
         let reach = ((axis.positions - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1) as i64;
