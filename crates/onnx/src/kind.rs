@@ -1,6 +1,7 @@
 //! The kinds of numbers that ONNX has, and what each can hold.
 
 use crate::schema::tensor_proto::DataType;
+use crate::tiny::Tiny;
 use half::{bf16, f16};
 
 /// What the elements of a tensor are.
@@ -20,6 +21,11 @@ pub enum Kind {
     Uint32,
     Uint64,
     Bool,
+    Int2,
+    Int4,
+    Uint2,
+    Uint4,
+    Tiny(Tiny),
 }
 
 impl Kind {
@@ -39,6 +45,15 @@ impl Kind {
             Ok(DataType::Uint32) => Self::Uint32,
             Ok(DataType::Uint64) => Self::Uint64,
             Ok(DataType::Bool) => Self::Bool,
+            Ok(DataType::Int2) => Self::Int2,
+            Ok(DataType::Int4) => Self::Int4,
+            Ok(DataType::Uint2) => Self::Uint2,
+            Ok(DataType::Uint4) => Self::Uint4,
+            Ok(DataType::Float8e4m3fn) => Self::Tiny(Tiny::Float8E4m3fn),
+            Ok(DataType::Float8e4m3fnuz) => Self::Tiny(Tiny::Float8E4m3fnuz),
+            Ok(DataType::Float8e5m2) => Self::Tiny(Tiny::Float8E5m2),
+            Ok(DataType::Float8e5m2fnuz) => Self::Tiny(Tiny::Float8E5m2fnuz),
+            Ok(DataType::Float4e2m1) => Self::Tiny(Tiny::Float4E2m1),
             Ok(other) => return Err(format!("elements of kind {}", other.as_str_name())),
             Err(_) => return Err(format!("elements of the unknown kind {number}")),
         })
@@ -60,22 +75,50 @@ impl Kind {
             Self::Uint32 => DataType::Uint32,
             Self::Uint64 => DataType::Uint64,
             Self::Bool => DataType::Bool,
+            Self::Int2 => DataType::Int2,
+            Self::Int4 => DataType::Int4,
+            Self::Uint2 => DataType::Uint2,
+            Self::Uint4 => DataType::Uint4,
+            Self::Tiny(Tiny::Float8E4m3fn) => DataType::Float8e4m3fn,
+            Self::Tiny(Tiny::Float8E4m3fnuz) => DataType::Float8e4m3fnuz,
+            Self::Tiny(Tiny::Float8E5m2) => DataType::Float8e5m2,
+            Self::Tiny(Tiny::Float8E5m2fnuz) => DataType::Float8e5m2fnuz,
+            Self::Tiny(Tiny::Float4E2m1) => DataType::Float4e2m1,
         }
     }
 
-    /// Bytes of an element.
-    pub(crate) fn bytes(self) -> usize {
+    /// Bits of an element.
+    fn bits(self) -> usize {
         match self {
-            Self::Double | Self::Int64 | Self::Uint64 => 8,
-            Self::Float | Self::Int32 | Self::Uint32 => 4,
-            Self::Float16 | Self::Bfloat16 | Self::Int16 | Self::Uint16 => 2,
-            Self::Int8 | Self::Uint8 | Self::Bool => 1,
+            Self::Double | Self::Int64 | Self::Uint64 => 64,
+            Self::Float | Self::Int32 | Self::Uint32 => 32,
+            Self::Float16 | Self::Bfloat16 | Self::Int16 | Self::Uint16 => 16,
+            Self::Int8 | Self::Uint8 | Self::Bool => 8,
+            Self::Int4 | Self::Uint4 => 4,
+            Self::Int2 | Self::Uint2 => 2,
+            Self::Tiny(tiny) => tiny.bits() as usize,
         }
+    }
+
+    /// Bytes of so many elements: those of less than a byte share one, the first in its lowest bits.
+    pub(crate) fn bytes(self, count: usize) -> usize {
+        count.saturating_mul(self.bits()).div_ceil(8)
+    }
+
+    /// So many elements from these bytes.
+    pub(crate) fn read_all(self, bytes: &[u8], count: usize) -> Vec<f64> {
+        let bits = self.bits();
+        if bits >= 8 {
+            return bytes.chunks_exact(bits / 8).map(|bytes| self.read(bytes)).collect();
+        }
+        let mask = (1_u8 << bits) - 1;
+        let part = |at: usize| bytes[at * bits / 8] >> (at * bits % 8) & mask;
+        (0..count).map(|at| self.read(&[part(at)])).collect()
     }
 
     /// Whether it has fractions.
     pub fn is_float(self) -> bool {
-        matches!(self, Self::Float | Self::Double | Self::Float16 | Self::Bfloat16)
+        matches!(self, Self::Float | Self::Double | Self::Float16 | Self::Bfloat16 | Self::Tiny(_))
     }
 
     /// The least and the largest whole number of the kind, and its width in bits; `None` for fractions.
@@ -92,7 +135,11 @@ impl Kind {
             Self::Uint32 => unsigned(32),
             Self::Uint64 => unsigned(64),
             Self::Bool => (0, 1, 1),
-            Self::Float | Self::Double | Self::Float16 | Self::Bfloat16 => return None,
+            Self::Int2 => signed(2),
+            Self::Int4 => signed(4),
+            Self::Uint2 => unsigned(2),
+            Self::Uint4 => unsigned(4),
+            Self::Float | Self::Double | Self::Float16 | Self::Bfloat16 | Self::Tiny(_) => return None,
         })
     }
 
@@ -105,6 +152,7 @@ impl Kind {
             Self::Float16 => f16::from_f64(value).to_f64(),
             Self::Bfloat16 => bf16::from_f64(value).to_f64(),
             Self::Bool => f64::from(u8::from(value != 0.0)),
+            Self::Tiny(tiny) => tiny.nearest(value, true),
             _ => {
                 let (low, high, bits) = self.range().expect("a whole kind");
                 // The limits of 64 bits have no f64 of their own; the nearest stands for them.
@@ -142,6 +190,8 @@ impl Kind {
             Self::Uint32 => f64::from(le!(u32)),
             Self::Uint64 => le!(u64) as f64,
             Self::Bool => f64::from(u8::from(bytes[0] != 0)),
+            Self::Int2 | Self::Int4 | Self::Uint2 | Self::Uint4 => self.cast(f64::from(bytes[0])),
+            Self::Tiny(tiny) => tiny.decode(bytes[0]),
         }
     }
 }

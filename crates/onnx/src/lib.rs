@@ -17,6 +17,7 @@ mod schema {
     include!("schema.rs");
 }
 mod tensor;
+mod tiny;
 mod value;
 
 pub use chain::Names;
@@ -27,6 +28,7 @@ pub use kind::Kind;
 pub use load::OnnxModel;
 pub use run::{Imported, Input, Output, Running};
 pub use tensor::Tensor;
+pub use tiny::Tiny;
 
 /// The names of the operations that can be imported, in the order of the alphabet.
 pub fn operations() -> Vec<&'static str> {

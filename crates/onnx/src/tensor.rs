@@ -32,6 +32,11 @@ impl Tensor {
         Self { kind, sizes: sizes.to_vec(), values }
     }
 
+    /// The tensor of these values, which are of the kind.
+    pub(crate) fn rounded(kind: Kind, sizes: &[usize], values: Vec<f64>) -> Self {
+        Self { kind, sizes: sizes.to_vec(), values }
+    }
+
     /// Whole numbers `[count]`.
     pub(crate) fn whole(values: impl IntoIterator<Item = usize>) -> Self {
         let values: Vec<f64> = values.into_iter().map(|value| value as f64).collect();
@@ -95,18 +100,17 @@ impl Tensor {
             return Err(at("it is stored in segments, which are not supported".to_owned()));
         }
         let raw = if proto.data_location == DataLocation::External as i32 {
-            Cow::Owned(folder.read(&proto.external_data, count.saturating_mul(kind.bytes())).map_err(at)?)
+            Cow::Owned(folder.read(&proto.external_data, kind.bytes(count)).map_err(at)?)
         } else {
             Cow::Borrowed(proto.raw_data.as_slice())
         };
         let values: Vec<f64> = if raw.is_empty() {
-            typed(proto, kind)
+            typed(proto, kind, count)
         } else {
-            let width = kind.bytes();
-            if raw.len() != count.saturating_mul(width) {
-                return Err(at(format!("{} bytes for {count} elements of {width}", raw.len())));
+            if raw.len() != kind.bytes(count) {
+                return Err(at(format!("{} bytes for {count} elements of {kind:?}", raw.len())));
             }
-            raw.chunks_exact(width).map(|bytes| kind.read(bytes)).collect()
+            kind.read_all(&raw, count)
         };
         if values.len() != count {
             return Err(at(format!("{} values for the sizes {sizes:?}", values.len())));
@@ -148,8 +152,12 @@ pub(crate) fn sizes(dims: &[i64]) -> Result<(Vec<usize>, usize), String> {
 }
 
 /// The values in the field for their kind.
-fn typed(proto: &TensorProto, kind: Kind) -> Vec<f64> {
+fn typed(proto: &TensorProto, kind: Kind, count: usize) -> Vec<f64> {
     match kind {
+        Kind::Int2 | Kind::Int4 | Kind::Uint2 | Kind::Uint4 | Kind::Tiny(_) => {
+            let bytes: Vec<u8> = proto.int32_data.iter().map(|&bits| bits as u8).collect();
+            if bytes.len() == kind.bytes(count) { kind.read_all(&bytes, count) } else { Vec::new() }
+        }
         Kind::Float => proto.float_data.iter().map(|&v| f64::from(v)).collect(),
         Kind::Double => proto.double_data.clone(),
         Kind::Int64 => proto.int64_data.iter().map(|&v| v as f64).collect(),

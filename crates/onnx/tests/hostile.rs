@@ -98,7 +98,7 @@ fn sizes_are_compared_with_what_is_there() {
         (&[1 << 40, 1 << 40][..], vec![], "too large"),
         (&[u64::MAX], vec![], "from 0"),
         (&[3_000_000_000], vec![], "0 values"),
-        (&[2], field(9, &[0; 7]), "7 bytes for 2 elements"),
+        (&[2], field(9, &[0; 7]), "7 bytes for 2 elements of Float"),
         (&[2], field(4, &[0; 12]), "3 values"),
     ] {
         let text = error(&model(&[add(), stored("w", dims, &rest), input("x"), output("y")]));

@@ -106,8 +106,15 @@ pub(super) fn round(x: Expr<'_>) -> Expr<'_> {
 }
 
 fn cast<'g>(c: &Call<'_, 'g>, to: Kind) -> Results<'g> {
-    if let Value::Known(known) = c.value(0)? {
-        return Ok(vec![known.tensor.cast(to).into()]);
+    match (c.value(0)?, to) {
+        (_, Kind::Tiny(tiny)) => {
+            // A graph of the engine does not round to so few bits.
+            let (known, saturate) = (c.known(0)?, c.is("saturate", true));
+            let values = known.values().iter().map(|&value| tiny.nearest(value, saturate)).collect();
+            return Ok(vec![Tensor::rounded(to, known.sizes(), values).into()]);
+        }
+        (Value::Known(known), _) => return Ok(vec![known.tensor.cast(to).into()]),
+        _ => {}
     }
     let (x, from) = (c.expr(0)?, c.kind(0)?);
     let x = match to {
