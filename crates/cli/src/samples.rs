@@ -149,7 +149,7 @@ fn lone_classes(train: &Dataset) -> Option<String> {
         names.iter().zip(counts).filter(|(_, n)| *n == 1).map(|(name, _)| format!("{name:?}")).collect();
     let more = if lone.len() > SHOWN { format!(" and {} more", lone.len() - SHOWN) } else { String::new() };
     let shown = lone[..lone.len().min(SHOWN)].join(", ");
-    (!lone.is_empty()).then(|| format!("note: there is only one row to learn from of {shown}{more}\n"))
+    (!lone.is_empty()).then(|| format!("note: there is only one sample to learn from of {shown}{more}\n"))
 }
 
 /// Refuses what cannot be asked of a column together.
