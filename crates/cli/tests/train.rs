@@ -233,7 +233,7 @@ fn wrong_usage_exits_with_2() {
         (&["images", "--validation", "0", "--patience", "3"], "patience needs a validation share"),
         (&["images", "--epochs", "0"], "whole number from 1"),
         (&["images", "--target", "x"], "--target is for tables"),
-        (&["images", "--test", "0.3"], "--test is for tables"),
+        (&["images", "--test", "0.3"], "--test is for image files, and images holds IDX files"),
         (&["images", "--model", "16-4", "--hidden", "3"], "cannot be used with"),
         (&["images", "--model", "dense 8, relu, dense 2", "--activation", "tanh"], "write them there"),
         (&["houses.csv"], "--target price"),
