@@ -4,13 +4,13 @@ mod attention;
 mod normalize;
 mod planes;
 mod recurrent;
+mod windows;
 
 pub use normalize::Moments;
 pub use recurrent::Recurrent;
 
 use crate::error::ShapeFault;
 use crate::expr::Expr;
-use crate::ops::Convolution;
 use crate::ops::arith::Arith;
 use crate::shape::Axes;
 
@@ -107,7 +107,6 @@ impl Expr<'_> {
     }
 }
 
-/// Kernels and windows that move over planes.
 impl Expr<'_> {
     /// This value if it has `rank` axes or is poisoned already; else what it is refused with.
     #[track_caller]
@@ -118,61 +117,5 @@ impl Expr<'_> {
         } else {
             Err(self.refused(op, ShapeFault::Rank { expected, found }))
         }
-    }
-
-    /// The convolution of `[batch, channels, length]` with `weights` `[outputs, channels / groups, kernel]`: that of
-    /// planes of height 1, see [`Expr::conv2d`].
-    ///
-    /// # Errors
-    /// As [`Expr::conv2d`], with three axes.
-    #[track_caller]
-    #[must_use]
-    pub fn conv1d(self, weights: Self, stride: usize, padding: usize, dilation: usize, groups: usize) -> Self {
-        for value in [self, weights] {
-            if let Err(refused) = value.axes_or_refused(3, "conv1d", "three axes on each side") {
-                return refused;
-            }
-        }
-        let plane = |value: Self| value.reshape(&[value.size(0), value.size(1), 1, value.size(2)]);
-        let how = Convolution { stride: [1, stride], padding: [0, padding], dilation: [1, dilation], groups };
-        let y = plane(self).conv2d(plane(weights), how);
-        if y.is_poison() { y } else { y.reshape(&[y.size(0), y.size(1), y.size(3)]) }
-    }
-
-    /// The mean under each position of a window over the last two of four axes, of the cells that are not padding;
-    /// sizes as for [`Expr::conv2d`]. It is a convolution of each plane with ones, over the count of cells.
-    ///
-    /// # Errors
-    /// As [`Expr::max_pool2d`].
-    #[track_caller]
-    #[must_use]
-    pub fn avg_pool2d(self, window: [usize; 2], stride: [usize; 2], padding: [usize; 2]) -> Self {
-        let name = "avg_pool2d";
-        if let Err(refused) = self.axes_or_refused(4, name, "four axes") {
-            return refused;
-        }
-        if let Some(axis) = (0..2).find(|&axis| window[axis] > 0 && padding[axis] >= window[axis]) {
-            let most = window[axis] - 1;
-            return self.refused(name, ShapeFault::Setting { setting: "padding", least: 0, most });
-        }
-        let [batch, channels, height, width] = [0, 1, 2, 3].map(|axis| self.size(axis));
-        let how = Convolution { stride, padding, ..Convolution::default() };
-        let ones = self.graph().constant(1.0, &[1, 1, window[0], window[1]]);
-        let sum = self.reshape(&[batch * channels, 1, height, width]).conv2d(ones, how);
-        let count = self.graph().constant(1.0, &[1, 1, height, width]).conv2d(ones, how);
-        if sum.is_poison() {
-            return sum;
-        }
-        sum.reshape(&[batch, channels, sum.size(2), sum.size(3)]) / count
-    }
-
-    /// The mean of each plane: `[batch, channels, height, width]` gives `[batch, channels]`.
-    ///
-    /// # Errors
-    /// Other than four axes.
-    #[track_caller]
-    #[must_use]
-    pub fn global_avg_pool2d(self) -> Self {
-        self.axes_or_refused(4, "global_avg_pool2d", "four axes").map_or_else(|refused| refused, |x| x.mean(&[2, 3]))
     }
 }

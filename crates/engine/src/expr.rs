@@ -10,8 +10,6 @@
 use crate::error::{EngineError, ShapeFault};
 use crate::graph::{Graph, NodeId};
 use crate::ops::arith::Arith;
-use crate::ops::conv::{Convolution, Factor, Steps, limited};
-use crate::ops::pool::{MaxPool, Pool};
 use crate::ops::reduce::How;
 use crate::ops::{Binary, Index, Layout, Leaf, Matmul, Op, Reduce, Role, Rule, Unary};
 use crate::shape::{Axes, MAX_RANK, Shape};
@@ -407,7 +405,6 @@ impl<'g> Expr<'g> {
     }
 }
 
-/// Kernels and windows that move over planes.
 impl Expr<'_> {
     /// The value to go on with after a broken rule of a composed operation.
     #[track_caller]
@@ -415,72 +412,6 @@ impl Expr<'_> {
         let at = Location::caller();
         let operands = vec![crate::error::Operand { name: self.graph.nodes().label(self.id), shape: self.shape() }];
         self.poisoned(EngineError::Shape { op, name: None, operands, fault, at })
-    }
-
-    /// The convolution of `[batch, channels, height, width]` with `weights`
-    /// `[outputs, channels / groups, kernel height, kernel width]` (LeCun et al. 1998), a cross-correlation as
-    /// everywhere in neural networks:
-    ///
-    /// y\[b, o, p, q\] = Σ x\[b, c, p·stride + i·dilation − padding, q·stride + j·dilation − padding\] ·
-    /// w\[o, c, i, j\] over the channels c of o's group and the kernel's cells i, j, with x zero in the padding.
-    ///
-    /// The result is `[batch, outputs, …]` with ⌊(size + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1 along
-    /// height and width (Dumoulin and Visin 2016).
-    ///
-    /// # Errors
-    /// When the graph is planned: other than four axes, channels that differ, groups that do not divide them, a kernel
-    /// larger than the padded plane, and settings outside their range.
-    #[track_caller]
-    #[must_use]
-    pub fn conv2d(self, weights: Self, how: Convolution) -> Self {
-        self.apply2(how.op(Factor::Output), weights)
-    }
-
-    /// The transposed convolution: the adjoint of [`Expr::conv2d`] by its input. `[batch, channels, height, width]`
-    /// with `weights` `[channels, outputs / groups, kernel height, kernel width]` gives `[batch, outputs, …]` with
-    /// (size − 1)·stride − 2·padding + dilation·(kernel − 1) + 1 + `output_padding` along height and width
-    /// (Dumoulin and Visin 2016). `output_padding`, below `stride`, tells apart the sizes that a convolution takes to
-    /// the same one.
-    ///
-    /// # Errors
-    /// As [`Expr::conv2d`], and a result without cells.
-    #[track_caller]
-    #[must_use]
-    pub fn conv_transpose2d(self, weights: Self, how: Convolution, output_padding: [usize; 2]) -> Self {
-        let name = "conv_transpose2d";
-        if self.is_poison() || weights.is_poison() {
-            return self.apply2(how.op(Factor::Input([0, 0])), weights);
-        }
-        let mut sizes = [0; 2];
-        for axis in 0..2 {
-            let (size, cells) = (self.size(axis + 2), weights.size(axis + 2));
-            let moved = size.saturating_sub(1).saturating_mul(how.stride[axis]);
-            let span = cells.saturating_sub(1).saturating_mul(how.dilation[axis]).saturating_add(1);
-            let whole = moved.saturating_add(span).saturating_add(output_padding[axis]);
-            let left = whole.saturating_sub(how.padding[axis].saturating_mul(2));
-            let Some(size) = u32::try_from(left).ok().filter(|&size| size > 0) else {
-                return self.refused(name, ShapeFault::TooLarge { wanted: vec![left] });
-            };
-            if output_padding[axis] >= how.stride[axis].max(1) {
-                let most = how.stride[axis].saturating_sub(1);
-                return self.refused(name, ShapeFault::Setting { setting: "output_padding", least: 0, most });
-            }
-            sizes[axis] = size;
-        }
-        self.apply2(how.op(Factor::Input(sizes)), weights)
-    }
-
-    /// The largest under each position of a window over the last two of four axes; sizes as for [`Expr::conv2d`].
-    /// Padding is never the largest. The gradient goes to the first of those that tie, row by row.
-    ///
-    /// # Errors
-    /// When the graph is planned: other than four axes, a window larger than the padded plane, padding that is not
-    /// smaller than the window, and settings outside their range.
-    #[track_caller]
-    #[must_use]
-    pub fn max_pool2d(self, window: [usize; 2], stride: [usize; 2], padding: [usize; 2]) -> Self {
-        let steps = Steps::new(stride, padding, [1, 1]);
-        self.apply(Op::MaxPool(MaxPool { pool: Pool::Max, window: window.map(limited), steps }))
     }
 }
 
