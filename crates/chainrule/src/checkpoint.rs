@@ -4,11 +4,11 @@
 //! and where the training stands beside the weights of its last step. It replaces the one before by a rename, so there is
 //! always one that is whole. A locked file keeps a second run out of the folder.
 
+use crate::course::Progress;
 use crate::error::Error;
 use crate::model::Model;
 use crate::save::{Extra, with_cure, write_by_way_of};
 use crate::step::Stepper;
-use crate::train::Progress;
 use chainrule_engine::parse::plain;
 use chainrule_kernels::Block;
 use serde::{Deserialize, Serialize};

@@ -296,8 +296,8 @@ fn numbers(tensor: &TensorView<'_>) -> Result<Vec<f32>, String> {
     Ok(tensor.data().as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
 }
 
-/// `w1` in a graph is `layer1.weight` in a file.
-fn tensor_name(segment: &str) -> String {
+/// The name of a piece of the parameters in a file: `w1` of a graph is `layer1.weight`.
+pub fn tensor_name(segment: &str) -> String {
     let (kind, number) = segment.split_at(1);
     let name = match kind {
         "w" => "weight",

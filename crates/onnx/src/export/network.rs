@@ -3,7 +3,7 @@
 use super::writer::{Name, Writer, float, int, ints};
 use crate::kind::Kind;
 use chainrule::data::Scaling;
-use chainrule::{Activation, Kernel, Model, Norm, Pool, PoolKind, SampleShape, Stage};
+use chainrule::{Activation, Kernel, Model, Norm, Pool, PoolKind, SampleShape, Stage, tensor_name};
 
 /// Scales the features and runs them through the layers: the outputs of the last one, `[rows, outputs]`.
 pub(super) fn layers(writer: &mut Writer, model: &Model, features: Name) -> Name {
@@ -37,19 +37,12 @@ struct Weights<'a> {
 impl Weights<'_> {
     /// Stores a piece (`w`, `b`, `g`, `m` or `v`), in its own shape or another.
     fn store(&self, writer: &mut Writer, kind: &str, sizes: Option<&[usize]>) -> Name {
-        let (piece, number) = (format!("{kind}{}", self.number), self.number);
+        let piece = format!("{kind}{}", self.number);
         let pieces = self.model.network.segments();
         let piece = pieces.iter().find(|found| found.name == piece).expect("a layer has what its norm needs");
         let own: Vec<usize> = piece.shape.sizes().collect();
-        let name = match kind {
-            "w" => "weight",
-            "b" => "bias",
-            "g" => "gain",
-            "m" => "running_mean",
-            _ => "running_variance",
-        };
         let numbers = &self.model.parameters[piece.range.clone()];
-        writer.weights(&format!("layer{number}.{name}"), sizes.unwrap_or(&own), numbers)
+        writer.weights(&tensor_name(&piece.name), sizes.unwrap_or(&own), numbers)
     }
 }
 
