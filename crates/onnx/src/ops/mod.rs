@@ -12,6 +12,7 @@ mod norm;
 mod pool;
 mod reduce;
 mod resize;
+mod sample;
 mod shape;
 mod window;
 
@@ -39,6 +40,7 @@ const FAMILIES: &[&[Entry]] = &[
     pool::ENTRIES,
     reduce::ENTRIES,
     resize::ENTRIES,
+    sample::ENTRIES,
     shape::ENTRIES,
 ];
 
