@@ -10,6 +10,7 @@ mod loss;
 mod make;
 mod norm;
 mod pool;
+mod recurrent;
 mod reduce;
 mod resize;
 mod sample;
@@ -38,6 +39,7 @@ const FAMILIES: &[&[Entry]] = &[
     make::ENTRIES,
     norm::ENTRIES,
     pool::ENTRIES,
+    recurrent::ENTRIES,
     reduce::ENTRIES,
     resize::ENTRIES,
     sample::ENTRIES,
