@@ -16,7 +16,7 @@ fn chainrule(folder: &TempDir) -> Command {
 }
 
 /// A row of the table; a cell without text is missing.
-fn row(i: usize) -> [String; 6] {
+fn row(i: usize) -> [String; 7] {
     let gap = |cell: String, every: usize| if i % every == 3 { String::new() } else { cell };
     // Heavy tails, some of them with both signs: a logarithm, and ranks.
     let heavy = [1.0, 3.0, 12.0, 900.0, 40_000.0][i * 7 % 5] * (1.0 + i as f64 % 13.0);
@@ -27,11 +27,13 @@ fn row(i: usize) -> [String; 6] {
         gap(["red", "green, light", "blue", "grün"][i * 5 % 4].to_owned(), 7),
         gap(["yes", "no"][i * 3 % 2].to_owned(), 13),
         format!("{}", (heavy * 10.0).round() / 10.0),
+        // More levels than have a feature of their own, and one that is there once.
+        if i == 5 { "once".to_owned() } else { format!("city {}", i * 7 % 80) },
         gap(format!("20{:02}-{:02}-{:02}", i % 20, 1 + i % 12, 1 + i * 11 % 28), 19),
     ]
 }
 
-const COLUMNS: [&str; 6] = ["size", "signed", "colour", "paid", "heavy", "day"];
+const COLUMNS: [&str; 7] = ["size", "signed", "colour", "paid", "heavy", "city", "day"];
 const ROWS: usize = 240;
 
 fn write_table(folder: &TempDir) {
@@ -88,7 +90,7 @@ fn a_table_is_served_from_its_raw_columns() {
     for (at, column) in COLUMNS.iter().enumerate() {
         let cells: Vec<String> = (0..ROWS).map(|i| row(i)[at].clone()).collect();
         let (kind, values): (&str, Vec<Value>) = match *column {
-            "colour" | "paid" => ("string", cells.into_iter().map(Value::from).collect()),
+            "colour" | "paid" | "city" => ("string", cells.into_iter().map(Value::from).collect()),
             "day" => {
                 ("double", cells.iter().map(|c| if c.is_empty() { Value::Null } else { json!(seconds(c)) }).collect())
             }

@@ -1,7 +1,7 @@
 //! Functions of each element, arithmetic, comparison, choice, and other kinds of numbers.
 
 use super::{Entry, fold};
-use crate::call::{Call, Results, sizes};
+use crate::call::{Call, Results};
 use crate::error::{Fault, unsupported, wrong};
 use crate::kind::Kind;
 use crate::tensor::Tensor;
@@ -235,7 +235,6 @@ fn quantize<'g>(c: &Call<'_, 'g>) -> Results<'g> {
     if c.has(2) {
         y = y + along(c, c.expr(2)?, x)?;
     }
-    debug_assert_eq!(sizes(y), sizes(x));
     c.one(Arith::min(Arith::max(y, y.lit(low as f64)), y.lit(high as f64)), to)
 }
 

@@ -10,8 +10,10 @@ mod loss;
 mod make;
 mod norm;
 mod pool;
+mod recurrent;
 mod reduce;
 mod resize;
+mod sample;
 mod shape;
 mod window;
 
@@ -37,8 +39,10 @@ const FAMILIES: &[&[Entry]] = &[
     make::ENTRIES,
     norm::ENTRIES,
     pool::ENTRIES,
+    recurrent::ENTRIES,
     reduce::ENTRIES,
     resize::ENTRIES,
+    sample::ENTRIES,
     shape::ENTRIES,
 ];
 
