@@ -22,7 +22,12 @@ impl Setup {
         recipe: Recipe,
         target: &Target,
     ) -> Result<Model, Error> {
-        if same_target(start, target) {
+        if self.keeps_target(start, target) {
+            if self.loss.is_some_and(|loss| loss != start.loss) || self.target_scales.is_some() {
+                let problem = "going on for the same target keeps its loss and the scale of its values: leave --loss and \
+                               --target-scale out";
+                return Err(Error::Settings(vec![problem.to_owned()]));
+            }
             let model = Model { recipe, residuals: Vec::new(), ..start.clone() };
             model.check_fits(data)?;
             return Ok(model);
@@ -44,19 +49,22 @@ impl Setup {
         model.check_fits(data)?;
         Ok(model)
     }
+
+    /// Whether a target is what a model predicts: the same classes (of a column of the same name, where it is known), or
+    /// values of the same names.
+    pub fn keeps_target(&self, start: &Model, target: &Target) -> bool {
+        match (target, &start.task) {
+            (Target::Classes { names, .. }, Task::Classes(known)) => {
+                names == known && self.target.as_ref().is_none_or(|name| *name == start.target())
+            }
+            (Target::Values { names, .. }, Task::Values(_)) => *names == start.targets,
+            _ => false,
+        }
+    }
 }
 
 /// The pieces of a last layer: W and b.
 const LAST: usize = 2;
-
-/// Whether a target is what a model predicts: the same classes, or values of the same names.
-fn same_target(model: &Model, target: &Target) -> bool {
-    match (target, &model.task) {
-        (Target::Classes { names, .. }, Task::Classes(known)) => names == known,
-        (Target::Values { names, .. }, Task::Values(_)) => *names == model.targets,
-        _ => false,
-    }
-}
 
 /// The loss of the model if it fits another task of the same kind, else the usual one.
 fn usual_loss(start: &Model, task: &Task, target: &Target) -> crate::Loss {

@@ -57,7 +57,7 @@ pub enum Mode<'g> {
         /// Factors for the layers that drop something, one layer after the other, each `[batch, …]`; see
         /// [`Network::dropped`].
         mask: Option<Expr<'g>>,
-        /// How many of the first layers are as in [`Mode::Inference`], since they do not learn.
+        /// How many of the first layers do not learn: their norms go by running moments.
         frozen: usize,
     },
 }

@@ -22,7 +22,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The version of the JSON. A reader refuses versions that it does not know.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 const KEY: &str = "chainrule";
 
 #[derive(Serialize, Deserialize)]

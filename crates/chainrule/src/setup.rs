@@ -72,6 +72,8 @@ pub struct Setup {
     pub augment: Option<Augmentation>,
     /// The longest gradient.
     pub clip: Option<f64>,
+    /// The name of the classes, where it is known: a model to go on from keeps its last layer only for its own.
+    pub target: Option<String>,
     /// The model to go on from. Its layers, scaling and encoding are kept.
     pub start: Option<Model>,
     /// How many of the first layers keep their weights.

@@ -106,7 +106,7 @@ pub struct StepResult<'a> {
     /// What the network put out, `[batch, outputs]`.
     pub output: &'a [f32],
     /// Whether the weights moved. They do not if the cost (or the norm of the gradient, where it is clipped) is not
-    /// finite.
+    /// finite. The running moments of batch norms may have moved with the pieces of a batch before.
     pub moved: bool,
 }
 
@@ -219,7 +219,9 @@ impl Stepper {
         for (sum, gradient) in sums.gradient.iter_mut().zip(gradient) {
             *sum += *gradient * share as f32;
         }
-        follow(running, &mut model.parameters, session, *batch);
+        if session.output(COST)[0].is_finite() {
+            follow(running, &mut model.parameters, session, *batch);
+        }
         Ok(())
     }
 

@@ -93,9 +93,13 @@ impl Summary {
                 }
             })
             .collect();
-        let arena = training_plan(model, model.recipe.batch_size)?.arena_len();
+        let at_once =
+            model.recipe.micro_batch.map_or(model.recipe.batch_size, |piece| piece.min(model.recipe.batch_size));
+        let arena = training_plan(model, at_once)?.arena_len();
         let block = network.segments().last().map_or(0, |piece| piece.range.end);
-        let state = (1 + model.recipe.optimizer.state_blocks()) * block;
+        let blocks = 1 + model.recipe.optimizer.state_blocks() + usize::from(model.recipe.average.is_some());
+        let sums = if model.recipe.micro_batch.is_some() { block } else { 0 };
+        let state = blocks * block + sums;
         Ok(Self {
             layers: network.layers.len(),
             inputs: network.inputs,

@@ -40,7 +40,7 @@ fn every_contradiction_is_named() {
     refused(&[0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, b'{', b'}'], "no safetensors file");
     refused(&edited("\"shape\":[3,4]", "\"shape\":[3000000000,4000000000]"), "no safetensors file");
     refused(&edited("\"chainrule\":", "\"other\":"), "not written by this program");
-    refused(&edited("format_version\\\":1", "format_version\\\":99"), "format version is 99");
+    refused(&edited("format_version\\\":2", "format_version\\\":99"), "format version is 99");
     refused(&edited("\\\"gelu\\\"", "\\\"gleu\\\""), "did you mean `gelu`?");
     refused(&edited("\\\"gelu\\\"", "\\\"ge\\\\nlu\\\""), "there is no activation `ge\\nlu`");
     refused(&edited("layer1.bias", "layer1.bios"), "`layer1.bias` is missing");

@@ -157,7 +157,7 @@ const TRAIN_EXAMPLES: &str = "Examples:
   chainrule train clicks.parquet --target clicked --memory 1GB
   chainrule train houses.csv --target price --run runs/1 && tensorboard --logdir runs
   chainrule train data/mnist --checkpoint run1 --every 30s --resume
-  chainrule train mine.csv --target price --from model.safetensors --freeze 1
+  chainrule train mine.csv --target price --from model.safetensors --freeze 1 --out mine.safetensors
 
 What is not given is chosen to fit the data, and shown.";
 
@@ -235,7 +235,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "RATE", value_parser = number)]
     pub(crate) lr: Option<f64>,
     /// Try ever larger learning rates, show what each does to the loss, name a good one, and stop
-    #[arg(long, conflicts_with_all = ["lr", "folds", "tune", "memory", "checkpoint", "run"])]
+    #[arg(long, conflicts_with_all = ["lr", "folds", "tune", "memory", "checkpoint", "run", "augment"])]
     pub(crate) find_lr: bool,
     /// constant, step:EVERY:FACTOR, exponential:FACTOR, cosine, warm-up:SHARE, one-cycle, plateau:FACTOR:PATIENCE
     #[arg(long, value_name = "NAME")]
@@ -288,7 +288,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
         value_parser = clap::value_parser!(u16).range(..=1024))]
     pub(crate) threads: u16,
-    /// Share of the training data held out to choose the best epoch [default: 0.1, none of a table below 2,000 rows]
+    /// Share of the training data held out to choose the best epoch [default: 0.1, none of fewer than 2,000 samples]
     #[arg(long, value_name = "SHARE", value_parser = number)]
     pub(crate) validation: Option<f64>,
     /// Stop after this many epochs without a better validation loss

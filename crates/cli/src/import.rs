@@ -92,7 +92,7 @@ fn weights(args: &ImportArgs, architecture: &Architecture, names: &Names) -> Res
         (given, _) => given.to_vec(),
     };
     let model = Model {
-        image: network.planes.filter(|planes| planes[0] == 1).map(|[_, height, width]| (height, width)),
+        image: network.planes.map(|[_, height, width]| (height, width)),
         network,
         loss,
         task,

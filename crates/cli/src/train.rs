@@ -31,7 +31,8 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
         return crate::folds::run(args, folds);
     }
     let begin = Instant::now();
-    keep_inputs(&args.out, &[&args.data])?;
+    let read_from: Vec<&Path> = [args.data.as_path()].into_iter().chain(args.from.as_deref()).collect();
+    keep_inputs(&args.out, &read_from)?;
     chainrule::check_writable(&args.out)?;
     let start = args.from.as_deref().map(Model::load).transpose()?;
     let input = read(args, start.as_ref())?;
@@ -93,7 +94,8 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
 /// Settles the scales of the targets, unless it is given. When most rows are in a file, `train` does not tell whether all
 /// of their values have a logarithm.
 pub(crate) fn with_target_scales(args: &TrainArgs, setup: Setup, train: &Dataset) -> Result<Setup> {
-    if setup.target_scales.is_some() || args.memory.is_some() {
+    let keeps = |start: &Model| train.target.as_ref().is_some_and(|target| setup.keeps_target(start, target));
+    if setup.target_scales.is_some() || args.memory.is_some() || setup.start.as_ref().is_some_and(keeps) {
         return Ok(setup);
     }
     let scales = with_threads(args.threads.into(), || choose_target_scales(&setup, train))?;
@@ -132,6 +134,7 @@ pub(crate) fn setup(args: &TrainArgs) -> Setup {
         dropout: args.dropout,
         augment: args.augment,
         clip: args.clip,
+        target: (!args.target.is_empty()).then(|| args.target.join(", ")),
         start: None,
         frozen: args.freeze,
         layer_rates: args.layer_rates.clone(),

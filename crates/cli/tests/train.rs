@@ -501,12 +501,14 @@ fn a_training_goes_on_from_a_model() {
     run(&[&on[..], &["--epochs", "2"]].concat()).success().stdout(contains("adam 0.0003"));
     chainrule(&folder).args(["evaluate", "model.safetensors", "people.csv"]).assert().success();
     // For another target of the same columns.
-    let other = ["train", "people.csv", "--target", "age", "--from", "model.safetensors", "--epochs", "1"];
+    let other = ["train", "people.csv", "--target", "age", "--from", "start.safetensors", "--epochs", "1"];
     chainrule(&folder).args(other).assert().code(2).stderr(contains("takes the column age"));
     for (options, says) in [
         (&["--from", "start.safetensors", "--hidden", "3"][..], "cannot be used with"),
         (&["--from", "start.safetensors", "--freeze", "2"], "2 of 2 layers are frozen"),
         (&["--from", "none.safetensors"], "none.safetensors"),
+        (&["--from", "model.safetensors"], "model.safetensors would be overwritten"),
+        (&["--from", "start.safetensors", "--loss", "mse"], "keeps its loss"),
         (&["--find-lr", "--lr", "1"], "cannot be used with"),
         (&["--micro-batch", "0"], "whole number from 1"),
     ] {

@@ -74,12 +74,12 @@ impl<'g> Control<'_, '_, 'g> {
         }
     }
 
-    /// Runs a body with these values for its inputs.
-    fn run(&self, body: &GraphProto, given: Vec<Value<'g>>) -> Result<Vec<Value<'g>>, Fault> {
+    /// Runs a body with what is stored in it, which is read once for all rounds, and these values for its inputs.
+    fn run(&self, body: &GraphProto, stored: &Scope<'g>, given: Vec<Value<'g>>) -> Result<Vec<Value<'g>>, Fault> {
         // A copy of what can be named counts as well.
         self.importer.count(self.scope.len() / 16)?;
         let mut scope = self.scope.clone();
-        scope.extend(self.importer.initializers(body)?);
+        scope.extend(stored.iter().map(|(name, value)| (name.clone(), value.clone())));
         for (input, value) in body.input.iter().zip(given) {
             scope.insert(input.name.clone(), value);
         }
@@ -92,11 +92,13 @@ impl<'g> Control<'_, '_, 'g> {
 
     fn branch(&self) -> Result<Vec<Value<'g>>, Fault> {
         let then = self.input_number(0, 0.0)? != 0.0;
-        self.run(self.body(if then { "then_branch" } else { "else_branch" })?, Vec::new())
+        let body = self.body(if then { "then_branch" } else { "else_branch" })?;
+        self.run(body, &self.importer.initializers(body)?, Vec::new())
     }
 
     fn repeat(&self) -> Result<Vec<Value<'g>>, Fault> {
         let body = self.body("body")?;
+        let stored = self.importer.initializers(body)?;
         let most = self.input_number(0, f64::INFINITY)?;
         let mut goes_on = self.input_number(1, 1.0)? != 0.0;
         let mut carried: Vec<Value<'g>> = self.inputs.iter().skip(2).flatten().cloned().collect();
@@ -109,7 +111,7 @@ impl<'g> Control<'_, '_, 'g> {
             let number = Tensor::new(crate::Kind::Int64, &[], vec![round as f64]);
             let condition = Tensor::new(crate::Kind::Bool, &[], vec![1.0]);
             let given = [number.into(), condition.into()].into_iter().chain(carried.iter().cloned()).collect();
-            let mut results = self.run(body, given)?.into_iter();
+            let mut results = self.run(body, &stored, given)?.into_iter();
             let Some(condition) = results.next() else { return wrong!("its body gives nothing") };
             goes_on = self.number(&condition, "whether it goes on")? != 0.0;
             let count = carried.len();
@@ -127,6 +129,7 @@ impl<'g> Control<'_, '_, 'g> {
     /// From version 9 on; before, it had another first input.
     fn scan(&self) -> Result<Vec<Value<'g>>, Fault> {
         let body = self.body("body")?;
+        let stored = self.importer.initializers(body)?;
         let scanned = usize::try_from(self.int("num_scan_inputs", 0)).unwrap_or(0);
         let inputs: Vec<&Value<'g>> = self.inputs.iter().flatten().collect();
         if self.importer.model.opset(&self.node.domain) < 9 || scanned == 0 || scanned > inputs.len() {
@@ -147,7 +150,7 @@ impl<'g> Control<'_, '_, 'g> {
                 let place = if given("scan_input_directions", at) == 0 { round } else { rounds - 1 - round };
                 values.push(self.picked(sequence, axis(at)?, place)?);
             }
-            let mut results = self.run(body, values)?.into_iter();
+            let mut results = self.run(body, &stored, values)?.into_iter();
             let count = carried.len();
             carried = results.by_ref().take(count).collect();
             collect(&mut collected, results);

@@ -9,7 +9,9 @@ use crate::kind::Kind;
 use crate::load::OnnxModel;
 use crate::ops;
 use crate::run::{Imported, Input, Output, Running};
-use crate::schema::{FunctionProto, GraphProto, NodeProto, ValueInfoProto, tensor_shape_proto, type_proto};
+use crate::schema::{
+    FunctionProto, GraphProto, NodeProto, TensorProto, ValueInfoProto, tensor_shape_proto, type_proto,
+};
 use crate::tensor::Tensor;
 use crate::value::{Known, Leaves, Value};
 use chainrule::engine::{Expr, Graph, Plan};
@@ -151,13 +153,18 @@ impl<'m, 'g> Importer<'m, 'g> {
         }
         let mut scope = Scope::new();
         for proto in &graph.initializer {
-            let tensor = Tensor::read(proto, &self.model.folder).map_err(damaged)?;
-            // What is stored may be computed with: turned, cast, cut.
-            self.budget.set(self.budget.get().saturating_add(16 * tensor.values().len()));
-            let learned = tensor.kind().is_float();
-            scope.insert(proto.name.clone(), Value::Known(Known { tensor: Rc::new(tensor), learned }));
+            scope.insert(proto.name.clone(), self.stored(proto)?);
         }
         Ok(scope)
+    }
+
+    /// A stored tensor.
+    pub(crate) fn stored(&self, proto: &TensorProto) -> Result<Value<'g>, OnnxError> {
+        let tensor = Tensor::read(proto, &self.model.folder).map_err(damaged)?;
+        // What is stored may be computed with: turned, cast, cut.
+        self.budget.set(self.budget.get().saturating_add(16 * tensor.values().len()));
+        let learned = tensor.kind().is_float();
+        Ok(Value::Known(Known { tensor: Rc::new(tensor), learned }))
     }
 
     /// The node of an input that is given at each run.

@@ -1,7 +1,8 @@
 //! Images changed at random, so that a network learns what stays the same.
 //!
-//! What becomes of an image in an epoch depends on the seed, the epoch and its row alone: neither the order nor the
-//! threads that prepare a batch can show in it, and a training that goes on later sees what it would have seen.
+//! What becomes of an image in an epoch depends on the seed, the epoch and its row alone (and in mixup on the order of the
+//! epoch, from which the other image is taken): the threads that prepare a batch cannot show in it, and a training that
+//! goes on later sees what it would have seen.
 
 mod elastic;
 mod patch;

@@ -62,11 +62,16 @@ impl<'g> Expr<'g> {
     }
 
     /// Layer normalisation (Ba, Kiros and Hinton 2016): each sample standardised over the axes from `first` on.
+    ///
+    /// # Errors
+    /// No axis from `first` on.
     #[track_caller]
     #[must_use]
     pub fn layer_norm(self, first: usize, eps: f64) -> Self {
-        let axes: Vec<usize> = (first..self.shape().rank()).collect();
-        self.standardize(self.moments(&axes), eps)
+        match self.axes_from(first, "layer_norm") {
+            Ok(axes) => self.standardize(self.moments(&axes), eps),
+            Err(refused) => refused,
+        }
     }
 
     /// Group normalisation (Wu and He 2018): the channels, axis 1, fall into `groups`, and each sample's group is
@@ -92,11 +97,27 @@ impl<'g> Expr<'g> {
     }
 
     /// x / √(mean x² + ε) over the axes from `first` on (Zhang and Sennrich 2019).
+    ///
+    /// # Errors
+    /// No axis from `first` on.
     #[track_caller]
     #[must_use]
     pub fn rms_norm(self, first: usize, eps: f64) -> Self {
-        let axes: Vec<usize> = (first..self.shape().rank()).collect();
-        self * inverse_root(self.square().mean_kept(&axes) + eps)
+        match self.axes_from(first, "rms_norm") {
+            Ok(axes) => self * inverse_root(self.square().mean_kept(&axes) + eps),
+            Err(refused) => refused,
+        }
+    }
+
+    /// The axes from `first` on, of which there must be one; or what is refused or poisoned.
+    #[track_caller]
+    fn axes_from(self, first: usize, op: &'static str) -> Result<Vec<usize>, Self> {
+        let rank = self.shape().rank();
+        match first {
+            _ if self.is_poison() => Err(self),
+            first if first >= rank => Err(self.refused(op, ShapeFault::NoAxis { axis: first, rank })),
+            first => Ok((first..rank).collect()),
+        }
     }
 }
 

@@ -82,7 +82,7 @@ impl Expr<'_> {
     fn enlargeable(self, factor: usize, name: &'static str) -> Result<Self, Self> {
         let x = self.axes_or_refused(4, name, "four axes")?;
         let longest = u32::MAX as usize / (0..4).map(|axis| x.size(axis)).max().unwrap_or(1).max(1);
-        if x.is_poison() || (1..=longest).contains(&factor) {
+        if x.is_poison() || ((1..=longest).contains(&factor) && !x.shape().is_empty()) {
             return Ok(x);
         }
         Err(x.refused(name, ShapeFault::Setting { setting: "factor", least: 1, most: longest }))

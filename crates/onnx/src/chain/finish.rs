@@ -41,7 +41,7 @@ impl Chain {
         let network = Network::of(input, self.layers.iter().map(|weighed| weighed.layer).collect())?;
         let numbers: Vec<f32> =
             self.layers.iter().flat_map(|l| l.weight.iter().chain(&l.bias)).map(|&value| value as f32).collect();
-        let image = network.planes.filter(|planes| planes[0] == 1).map(|[_, h, w]| (h, w));
+        let image = network.planes.map(|[_, h, w]| (h, w));
         let features = features(&names.features, network.inputs, network.planes.is_some())?;
         let model = Model {
             loss,

@@ -63,7 +63,9 @@ impl Chain {
             return self.activation(Activation::Silu).map(|()| false);
         }
         match step.node.op_type.as_str() {
-            "Identity" | "Cast" | "Dropout" => return Ok(true),
+            "Identity" | "Dropout" => return Ok(true),
+            "Cast" if self.layers.is_empty() || step.is_to_fractions() => return Ok(true),
+            "Cast" => return wrong!("it makes whole numbers or truth values of what a layer gives"),
             "Flatten" if step.int("axis", 1) == 1 => self.flatten(),
             "Reshape" => self.reshape(&step.known(1)?.ints())?,
             "Gemm" => self.gemm(step)?,
@@ -130,8 +132,7 @@ impl Chain {
             return wrong!("transA is not that of a layer");
         }
         let (alpha, beta) = (f64::from(step.float("alpha", 1.0)), f64::from(step.float("beta", 1.0)));
-        let bias = step.others.get(2).and_then(Option::as_ref);
-        let bias = bias.map(|bias| bias.values().iter().map(|value| value * beta).collect::<Vec<f64>>());
+        let bias = step.bias()?.map(|bias| bias.values().iter().map(|value| value * beta).collect::<Vec<f64>>());
         self.dense(step.known(1)?, step.int("transB", 0) != 0, bias)?;
         let last = self.layers.last_mut().expect("just added");
         last.weight.iter_mut().for_each(|weight| *weight *= alpha);
@@ -141,6 +142,9 @@ impl Chain {
     /// Weights `[inputs, outputs]`, or `[outputs, inputs]` if transposed.
     fn dense(&mut self, weight: &Tensor, transposed: bool, bias: Option<Vec<f64>>) -> Result<(), Fault> {
         let &[rows, columns] = weight.sizes() else { return wrong!("weights {:?} are no matrix", weight.sizes()) };
+        if rows == 0 || columns == 0 {
+            return wrong!("weights {:?} without a number", weight.sizes());
+        }
         let (inputs, outputs) = if transposed { (columns, rows) } else { (rows, columns) };
         match self.form {
             Some(SampleShape::Flat(count)) if count == inputs => {}
@@ -182,7 +186,7 @@ impl Chain {
         let groups = usize::try_from(step.int("group", 1)).unwrap_or(0);
         let kernel = Some(Kernel { size, stride, padding, dilation, groups });
         let layer = Layer { kernel, ..Layer::dense(outputs, Activation::Identity) };
-        let bias = match step.others.get(2).and_then(Option::as_ref) {
+        let bias = match step.bias()? {
             Some(bias) => bias.values().to_vec(),
             None => vec![0.0; outputs],
         };
@@ -212,8 +216,14 @@ impl Chain {
         let [_, height, width] = self.planes()?;
         let size = step.pair("kernel_shape", [0, 0])?;
         let stride = step.pair("strides", [1, 1])?;
-        let rest = |at: usize, side: usize| side.checked_sub(size[at]).is_none_or(|free| free % stride[at].max(1) != 0);
+        if size.contains(&0) {
+            return wrong!("a pool without the size of its window (kernel_shape)");
+        }
         let padding = padding(step, [height, width], size, stride)?;
+        let rest = |at: usize, side: usize| {
+            let free = side.saturating_add(2 * padding[at]).checked_sub(size[at]);
+            free.is_none_or(|free| free % stride[at].max(1) != 0)
+        };
         if step.pair("dilations", [1, 1])? != [1, 1] {
             return wrong!("a pool with dilation");
         }
@@ -325,6 +335,22 @@ impl Chain {
         Ok(())
     }
 
+    /// On planes, numbers along one axis belong to the channels only if their shape says so: `[k]` lies along the width.
+    fn check_place(&self, part: &Tensor) -> Result<(), Fault> {
+        let Some(SampleShape::Planes([c, h, w])) = self.form else { return Ok(()) };
+        // Counted from the last axis; what is missing in front is 1.
+        let from_end = |at: usize| part.sizes().iter().rev().nth(at).copied().unwrap_or(1);
+        let is_whole = [2, 1, 0].map(from_end) == [c, h, w] && self.layers.is_empty();
+        let by_channel = [1, 0].map(from_end) == [1, 1] && [1, c].contains(&from_end(2));
+        match part.sizes().len() {
+            rank if rank <= 4 && from_end(3) == 1 && (is_whole || by_channel) => Ok(()),
+            _ => {
+                let found = part.sizes();
+                wrong!("numbers {found:?} beside planes {c}x{h}x{w}: one number, or one a channel, is understood")
+            }
+        }
+    }
+
     fn arithmetic(&mut self, step: &Step<'_>) -> Result<(), Fault> {
         let [left, right] = &step.others[..] else { return wrong!("two inputs are wanted") };
         let part = match (left, right) {
@@ -332,6 +358,7 @@ impl Chain {
             (Some(part), None) if matches!(step.node.op_type.as_str(), "Add" | "Mul") => part,
             _ => return wrong!("the other side is not known, so it is no layer"),
         };
+        self.check_place(part)?;
         let values = part.values().to_vec();
         let inverse: Vec<f64> = values.iter().map(|value| 1.0 / value).collect();
         let negative: Vec<f64> = values.iter().map(|value| -value).collect();
@@ -356,7 +383,8 @@ fn padding(step: &Step<'_>, plane: [usize; 2], kernel: [usize; 2], stride: [usiz
     let mut needed = [0; 2];
     for axis in 0..2 {
         let positions = plane[axis].div_ceil(stride[axis].max(1)).max(1);
-        needed[axis] = ((positions - 1) * stride[axis] + kernel[axis]).saturating_sub(plane[axis]);
+        let spanned = (positions - 1).saturating_mul(stride[axis]).saturating_add(kernel[axis]);
+        needed[axis] = spanned.saturating_sub(plane[axis]);
     }
     match (auto.as_str(), pads) {
         ("SAME_UPPER" | "SAME_LOWER", _) if needed.iter().all(|n| n.is_multiple_of(2)) => Ok(needed.map(|n| n / 2)),

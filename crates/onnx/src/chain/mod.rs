@@ -67,8 +67,8 @@ impl OnnxModel {
             tails: HashSet::new(),
         };
         for proto in graph.initializer.iter().filter(|proto| proto.data_type != DataType::String as i32) {
-            let tensor = Tensor::read(proto, &self.folder).map_err(OnnxError::Damaged)?;
-            walk.scope.insert(proto.name.clone(), tensor.into());
+            let stored = walk.importer.stored(proto)?;
+            walk.scope.insert(proto.name.clone(), stored);
         }
         for (at, node) in graph.node.iter().enumerate() {
             walk.node(node, &graph.node[at + 1..]).map_err(|fault| match fault.at(label(node)) {
@@ -104,7 +104,9 @@ fn form(input: &ValueInfoProto) -> Option<SampleShape> {
         .iter()
         .skip(1)
         .map(|dim| match dim.value {
-            Some(dimension::Value::DimValue(size)) => usize::try_from(size).ok().filter(|&size| size > 0),
+            Some(dimension::Value::DimValue(size)) => {
+                u32::try_from(size).ok().filter(|&size| size > 0).map(|size| size as usize)
+            }
             _ => None,
         })
         .collect();
@@ -131,7 +133,8 @@ impl Walk<'_, '_> {
     fn node(&mut self, node: &NodeProto, rest: &[NodeProto]) -> Result<(), Fault> {
         let reads = |names: &HashSet<String>| node.input.iter().any(|name| names.contains(name));
         if reads(&self.tails) || (reads(&self.heads) && self.tail.begins(node, &self.chain)) {
-            self.tail.node(node, &self.texts, &self.scope)?;
+            let bounds = [1, 2].map(|at| node.input.get(at).and_then(|name| self.number(name)));
+            self.tail.node(node, &self.texts, &self.scope, bounds)?;
             self.tails.extend(node.output.iter().cloned());
             return Ok(());
         }
@@ -144,6 +147,9 @@ impl Walk<'_, '_> {
         let gated = self.gate(node, rest);
         let others: Vec<Option<Tensor>> = node.input.iter().map(|name| self.number(name)).collect();
         let step = Step { node, others, gated };
+        if matches!(node.op_type.as_str(), "Gemm" | "MatMul" | "Conv" | "BatchNormalization") && !step.is_first() {
+            return wrong!("its first input is not what comes from below");
+        }
         let stays = self.chain.take(&step)?;
         if !stays {
             self.heads.clear();
@@ -205,6 +211,27 @@ impl Step<'_> {
 
     fn text(&self, name: &str) -> String {
         self.attribute(name).map(|found| String::from_utf8_lossy(&found.s).into_owned()).unwrap_or_default()
+    }
+
+    /// Weights and the like stand behind the head.
+    fn is_first(&self) -> bool {
+        matches!(self.others.first(), Some(None))
+    }
+
+    /// The known input at position 2, if the node has one; one that is not known is refused.
+    fn bias(&self) -> Result<Option<&Tensor>, Fault> {
+        let is_named = self.node.input.get(2).is_some_and(|name| !name.is_empty());
+        match self.others.get(2) {
+            Some(Some(tensor)) => Ok(Some(tensor)),
+            _ if is_named => wrong!("input 3 is not known"),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether a cast is to a kind of fractions.
+    fn is_to_fractions(&self) -> bool {
+        let to = self.int("to", 0);
+        [DataType::Float, DataType::Double, DataType::Float16, DataType::Bfloat16].iter().any(|kind| *kind as i64 == to)
     }
 
     /// The known input at a position.

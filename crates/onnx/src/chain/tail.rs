@@ -4,6 +4,7 @@ use super::layers::Chain;
 use crate::error::{Fault, wrong};
 use crate::import::Scope;
 use crate::schema::NodeProto;
+use crate::tensor::Tensor;
 use crate::value::Value;
 use std::collections::HashMap;
 
@@ -73,6 +74,7 @@ impl Tail {
         node: &NodeProto,
         texts: &HashMap<String, Vec<String>>,
         scope: &Scope<'_>,
+        bounds: [Option<Tensor>; 2],
     ) -> Result<(), Fault> {
         if !FORMS.contains(&node.op_type.as_str()) {
             return wrong!("it follows the probabilities, behind which only labels are understood");
@@ -81,7 +83,13 @@ impl Tail {
         match node.op_type.as_str() {
             "Sigmoid" => self.end = Some(End::Sigmoid),
             "Softmax" | "LogSoftmax" => self.end = Some(End::Softmax),
-            "Clip" => self.end = Some(End::Cut),
+            "Clip" => {
+                let [least, most] = bounds.map(|bound| bound.and_then(|bound| bound.values().first().copied()));
+                if (least, most) != (Some(0.0), Some(1.0)) {
+                    return wrong!("it cuts to other bounds than those of probabilities, 0 and 1");
+                }
+                self.end = Some(End::Cut);
+            }
             "ArrayFeatureExtractor" | "Gather" => {
                 if let Some(name) = node.input.first() {
                     self.labels = stored(name, texts, scope);

@@ -22,7 +22,7 @@ const IR_VERSION: i64 = 11;
 ///
 /// A model of a table takes an input for each column, `[rows, 1]`: numbers as doubles (NaN where one is missing), dates as
 /// seconds since 1970 UTC, categories and yes or no as strings ("" where one is missing). Any other takes `x`: images as
-/// `[rows, channels, height, width]` for a network that begins with a convolution, else `[rows, features]`.
+/// `[rows, channels, height, width]` for a network over planes, else `[rows, features]`.
 ///
 /// It gives, for classes, `label` `[rows]` (strings) and `probabilities` `[rows, classes]`, for real values `value`
 /// `[rows, targets]` in their own units.

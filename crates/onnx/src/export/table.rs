@@ -51,22 +51,28 @@ pub(super) fn inputs(writer: &mut Writer, model: &Model) -> Result<Name, OnnxErr
     let unreadable = |e: serde_json::Error| OnnxError::Inexpressible(format!("the encoding of its columns: {e}"));
     let json = serde_json::to_value(encoder).map_err(unreadable)?;
     let Columns { columns } = Columns::deserialize(json).map_err(unreadable)?;
+    // All inputs first, so that no node has the name of a column.
+    let inputs: Vec<Name> = columns.iter().map(|column| column.input(writer)).collect();
     let mut features = Vec::new();
-    for column in &columns {
-        column.features(writer, &mut features);
+    for (column, x) in columns.iter().zip(&inputs) {
+        column.features(writer, x, &mut features);
     }
     let features: Vec<&str> = features.iter().map(String::as_str).collect();
     Ok(writer.node("Concat", &features, vec![int("axis", 1)]))
 }
 
 impl Column {
-    /// Adds the features of the column, each `[rows, …]`.
-    fn features(&self, writer: &mut Writer, features: &mut Vec<Name>) {
+    /// The column as an input.
+    fn input(&self, writer: &mut Writer) -> Name {
         let kind = match self.code {
             Code::Number { .. } | Code::Time { .. } => DataType::Double,
             Code::Boolean { .. } | Code::Category(_) => DataType::String,
         };
-        let x = writer.input(&self.name, kind, &[1]);
+        writer.input(&self.name, kind, &[1])
+    }
+
+    /// Adds the features of the column `x`, each `[rows, …]`.
+    fn features(&self, writer: &mut Writer, x: &str, features: &mut Vec<Name>) {
         match &self.code {
             Code::Number { scale, usual, was_missing } => {
                 let (missing, x) = filled(writer, &x, *usual);
