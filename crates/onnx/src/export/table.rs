@@ -75,14 +75,14 @@ impl Column {
     fn features(&self, writer: &mut Writer, x: &str, features: &mut Vec<Name>) {
         match &self.code {
             Code::Number { scale, usual, was_missing } => {
-                let (missing, x) = filled(writer, &x, *usual);
+                let (missing, x) = filled(writer, x, *usual);
                 features.push(scaled(writer, scale, x));
                 if *was_missing {
                     features.push(writer.cast(&missing, DataType::Float));
                 }
             }
             Code::Time { scale, cycles, usual, was_missing } => {
-                let (missing, x) = filled(writer, &x, *usual);
+                let (missing, x) = filled(writer, x, *usual);
                 features.push(scaled(writer, scale, x.clone()));
                 for cycle in cycles {
                     features.extend(in_cycle(writer, *cycle, &x));
@@ -99,17 +99,17 @@ impl Column {
                         float("default_float", other),
                     ]
                 };
-                features.push(writer.table_node("LabelEncoder", &[&x], of([yes, no], [1.0, 0.0], *usual as f32)));
+                features.push(writer.table_node("LabelEncoder", &[x], of([yes, no], [1.0, 0.0], *usual as f32)));
                 if *was_missing {
                     let attributes = vec![
                         strings("keys_strings", [String::new()]),
                         floats("values_floats", vec![1.0]),
                         float("default_float", 0.0),
                     ];
-                    features.push(writer.table_node("LabelEncoder", &[&x], attributes));
+                    features.push(writer.table_node("LabelEncoder", &[x], attributes));
                 }
             }
-            Code::Category(levels) => features.extend(levels.features(writer, &x)),
+            Code::Category(levels) => features.extend(levels.features(writer, x)),
         }
     }
 }
