@@ -79,6 +79,9 @@ impl Mode<'_> {
 
 const EMPTY: &str = "it needs inputs, and at least one layer of at least one neuron";
 
+/// The most layers of a network.
+const MOST_LAYERS: usize = 4096;
+
 /// The most parameters that a network may have: what the memory of one process can address as `f32`.
 const MOST_PARAMETERS: u128 = isize::MAX as u128 / 4;
 
@@ -114,6 +117,9 @@ impl Network {
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.layers.is_empty() || self.inputs == 0 {
             return Err(EMPTY.to_owned());
+        }
+        if self.layers.len() > MOST_LAYERS {
+            return Err(format!("it has {} layers, and a network has at most {MOST_LAYERS}", self.layers.len()));
         }
         if self.planes.is_some() && self.input().len() != self.inputs {
             return Err(format!("images of {} are not {} inputs", self.input(), self.inputs));

@@ -133,6 +133,18 @@ impl Stepper {
             let problem = format!("{} of {layers} layers are frozen: one at least has to learn", model.recipe.frozen);
             return Err(Error::Settings(vec![problem]));
         }
+        let rates = model.recipe.layer_rates.len();
+        if rates > layers {
+            return Err(Error::Settings(vec![format!("{rates} rates of layers for {layers} layers")]));
+        }
+        if (model.recipe.frozen + 1..=layers).all(|layer| model.recipe.rate_in(layer) == 0.0) {
+            return Err(Error::Settings(vec!["every layer has the rate 0: one at least has to learn".to_owned()]));
+        }
+        let at_once = model.recipe.micro_batch.unwrap_or(usize::MAX).min(model.recipe.batch_size);
+        if at_once == 1 && model.network.running(model.recipe.frozen).iter().any(|running| running.places == 1) {
+            let problem = "a batch norm of one sample leaves nothing but zeros: take a larger batch";
+            return Err(Error::Settings(vec![problem.to_owned()]));
+        }
         Ok(Self {
             segments: model.network.segments(),
             state: OptimizerState::new(model.recipe.optimizer, model.parameters.len()),

@@ -178,6 +178,18 @@ fn a_file_holds_a_network_and_errors_name_the_line() {
 }
 
 #[test]
+fn a_batch_norm_of_single_numbers_needs_several_samples() {
+    let train = bars(40, 6);
+    let of = |text: &str, batch| {
+        let mut model = Setup { batch_size: Some(batch), ..setup(text) }.build(&train).unwrap();
+        fit(&mut model, &train, &mut ())
+    };
+    let error = of("1x8x8, dense 4, batchnorm, relu, dense 2", 1).unwrap_err().to_string();
+    assert!(error.contains("take a larger batch"), "{error}");
+    assert!(of("1x8x8, conv 3x3 2, batchnorm, relu, dense 2", 1).is_ok(), "a plane has many numbers");
+}
+
+#[test]
 fn a_damaged_running_variance_is_refused() {
     let train = bars(40, 6);
     let mut model = setup("1x8x8, conv 3x3 2, batchnorm, relu, dense 2").build(&train).unwrap();

@@ -208,7 +208,7 @@ pub(crate) struct TrainArgs {
     pub(crate) model: Option<Architecture>,
     /// A model file to go on from: its layers, its encoding of columns and its scaling are kept; for another target, its
     /// last layer is drawn anew
-    #[arg(long, value_name = "MODEL", conflicts_with_all = ["model", "hidden", "activation", "output_activation", "scaling", "tune", "memory", "folds"])]
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["model", "hidden", "activation", "output_activation", "scaling", "init", "drop", "categorical", "numeric", "tune", "memory", "folds"])]
     pub(crate) from: Option<PathBuf>,
     /// How many of the first layers keep their weights
     #[arg(long, value_name = "LAYERS", default_value_t = 0, hide_default_value = true)]

@@ -18,7 +18,7 @@ const BAR: f64 = 20.0;
 const MOST_CLASSES: usize = 20;
 
 pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
-    let (model, data) = model_and_data(&args.input)?;
+    let (model, data, _) = model_and_data(&args.input)?;
     let evaluation = chainrule::with_threads(0, || evaluate(&model, &data))?;
     let is_table = !model.features.is_empty();
     let find = || chainrule::with_threads(0, || importance(&model, &data, &ImportanceOptions::default()));
@@ -50,7 +50,9 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
 
 /// All scores in one line.
 pub(crate) fn scores(evaluation: &Evaluation) -> String {
-    format!("loss {}, {}", number(evaluation.loss), metrics(&evaluation.metrics))
+    let metrics = metrics(&evaluation.metrics);
+    let comma = if metrics.is_empty() { "" } else { ", " };
+    format!("loss {}{comma}{metrics}", number(evaluation.loss))
 }
 
 /// Scores but the loss.
@@ -68,7 +70,10 @@ pub(crate) fn metrics(metrics: &Metrics) -> String {
         // Errors in different units have no mean that says anything.
         Metrics::Values(m) if !m.targets.is_empty() => {
             parts.extend(m.r2.map(|v| format!("mean R² {v:.4}")));
-            parts.extend(m.targets.iter().filter_map(|t| Some(format!("{} R² {:.4}", t.target, t.metrics.r2?))));
+            parts.extend(m.targets.iter().map(|t| match t.metrics.r2 {
+                Some(r2) => format!("{} R² {r2:.4}", t.target),
+                None => format!("{} no R² (always the same)", t.target),
+            }));
         }
         Metrics::Values(m) => {
             let errors = [("RMSE", m.rmse), ("MAE", m.mae), ("median error", m.median_ae)];

@@ -3,7 +3,7 @@
 use crate::args::ExplainArgs;
 use crate::input::model_and_data;
 use crate::output::{DIM, HEADING, RESULT, number, say};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use chainrule::{Explanation, LayerExplanation, Table, explain};
 
 /// The most numbers of a table that are printed without `--full`.
@@ -12,9 +12,17 @@ const SMALL: usize = 40;
 const LARGEST: usize = 5;
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
-    let (model, data) = model_and_data(&args.input)?;
+    let (model, data, places) = model_and_data(&args.input)?;
     let rate = args.rate.unwrap_or(model.recipe.learning_rate);
-    let explanation = explain(&model, &data, args.row, rate)?;
+    // Rows are counted as they stand in the file, also where some have no target.
+    let row = match &places {
+        None => args.row,
+        Some(places) => match places.binary_search(&u32::try_from(args.row).unwrap_or(u32::MAX)) {
+            Ok(row) => row,
+            Err(_) => bail!("row {} is not there, or has no {}: choose another --row", args.row, model.target()),
+        },
+    };
+    let explanation = Explanation { row: args.row, ..explain(&model, &data, row, rate)? };
     if args.json {
         say!("{}", serde_json::to_string(&explanation)?);
         return Ok(());

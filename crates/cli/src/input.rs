@@ -21,8 +21,9 @@ pub(crate) fn keep_inputs(out: &Path, inputs: &[&Path]) -> Result<()> {
     }
 }
 
-/// The model, and the data with their target prepared for it.
-pub(crate) fn model_and_data(args: &ModelAndData) -> Result<(Model, Dataset)> {
+/// The model, and the data with their target prepared for it; and where their rows stand in the files, if some were left
+/// out.
+pub(crate) fn model_and_data(args: &ModelAndData) -> Result<(Model, Dataset, Option<Vec<u32>>)> {
     let model = Model::load(&args.model)?;
     let classes = match &model.task {
         Task::Classes(names) => Some(names.as_slice()),
@@ -30,23 +31,23 @@ pub(crate) fn model_and_data(args: &ModelAndData) -> Result<(Model, Dataset)> {
     };
     if has_images(args, &model)? {
         let Images { data, .. } = images(args, &model, classes)?;
-        return Ok((model, data));
+        return Ok((model, data, None));
     }
     let target = Some((model.targets.as_slice(), classes));
-    let data = match &model.encoder {
+    let (data, places) = match &model.encoder {
         Some(encoder) => {
-            let KnownSamples { data, without_target, unknown, missing } =
+            let KnownSamples { data, rows, without_target, unknown, missing } =
                 read_known(&[&args.data], &args.form.form(), encoder, target)?;
             if without_target > 0 {
                 let names = model.targets.join(" or no ");
                 note!("note: {}: left out", rows_with(without_target, &format!("no {names}")));
             }
             note_odd_cells(&unknown, &missing);
-            data
+            (data, (without_target > 0).then_some(rows))
         }
-        None => read_table_with_columns(&args.data, &args.form.form(), &model.features, target)?,
+        None => (read_table_with_columns(&args.data, &args.form.form(), &model.features, target)?, None),
     };
-    Ok((model, data))
+    Ok((model, data, places))
 }
 
 /// Whether the data are images; if not, they are a table.

@@ -1,5 +1,6 @@
 //! `chainrule grad --html`, `--svg`, `--dot`, `--mermaid`: the report as a picture.
 
+use crate::Usage;
 use crate::args::GradArgs;
 use crate::grad::Report;
 use crate::output::note;
@@ -21,6 +22,10 @@ pub(crate) fn write(report: &Report<'_>, args: &GradArgs) -> Result<()> {
     let plain: [(&Option<_>, Writer); 2] = [(&args.dot, dot), (&args.mermaid, mermaid)];
     if drawn.into_iter().chain(plain).all(|(path, _)| path.is_none()) {
         return Ok(());
+    }
+    let places: Vec<&Path> = drawn.into_iter().chain(plain).filter_map(|(path, _)| path.as_deref()).collect();
+    if let Some((_, twice)) = places.iter().enumerate().find(|(at, path)| places[..*at].contains(path)) {
+        bail!(Usage(format!("two pictures would be written to {}: choose another place for one", twice.display())));
     }
     let picture = picture(report, &args.expression);
     let nodes = picture.nodes.len();

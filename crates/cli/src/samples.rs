@@ -158,6 +158,11 @@ fn check_columns(args: &TrainArgs) -> Result<()> {
     if let Some(target) = args.drop.iter().find(|name| targets.contains(name)) {
         bail!(Usage(format!("--drop {target}: it is the target, and cannot be left out")));
     }
+    for (option, column) in [("--weight", &args.weight), ("--group", &args.group)] {
+        if let Some(name) = column.as_ref().filter(|name| targets.contains(name)) {
+            bail!(Usage(format!("{option} {name}: it is the target")));
+        }
+    }
     if let Some((_, twice)) = targets.iter().enumerate().find(|(at, name)| targets[..*at].contains(name)) {
         bail!(Usage(format!("--target names the column {twice} twice")));
     }

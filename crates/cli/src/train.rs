@@ -31,6 +31,9 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
         return crate::folds::run(args, folds);
     }
     let begin = Instant::now();
+    if args.out.extension().is_some_and(|end| end == "toml") {
+        bail!(Usage(format!("{} is the name of a description: choose another --out", args.out.display())));
+    }
     let read_from: Vec<&Path> = [args.data.as_path()].into_iter().chain(args.from.as_deref()).collect();
     keep_inputs(&args.out, &read_from)?;
     chainrule::check_writable(&args.out)?;

@@ -59,6 +59,10 @@ fn train_evaluate_predict_and_explain() {
     }
     let explained = output(chainrule(&folder, "explain model.safetensors flats.csv --row 0"));
     assert!(explained.contains("price, rent = 60000, 200"), "{explained}");
+    let gap = chainrule(&folder, "explain model.safetensors flats.csv --row 7").assert().code(1);
+    gap.stderr(contains("row 7 is not there, or has no price, rent"));
+    let after = output(chainrule(&folder, "explain model.safetensors flats.csv --row 8"));
+    assert!(after.contains("Row 8 of flats.csv") && after.contains("= 348000, 1160"), "{after}");
     let summary = output(chainrule(&folder, "summary model.safetensors"));
     assert!(summary.contains("predicts the values `price`, `rent`"), "{summary}");
 }
@@ -87,6 +91,10 @@ fn says_what_cannot_be() {
     for (options, says) in [
         ("--target price,price", "the column price twice"),
         ("--target price,rent --drop rent", "--drop rent: it is the target"),
+        ("--target price,rent --weight rent", "--weight rent: it is the target"),
+        ("--target price --out net.toml", "choose another --out"),
+        ("--target price --layer-rates 1,1,1", "3 rates of layers for 2 layers"),
+        ("--target price --layer-rates 0,0", "one at least has to learn"),
         ("--target price,rent --task classify", "several targets have to be numbers"),
         ("--target price,side --categorical side", "a model of its own for side"),
     ] {

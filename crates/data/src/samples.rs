@@ -80,6 +80,8 @@ pub struct Samples {
 pub struct KnownSamples {
     /// Its rows; where it has the target, those with a value in it.
     pub data: Dataset,
+    /// Where its rows stand in the files, counted from 0 over all of them.
+    pub rows: Vec<u32>,
     /// Rows that were left out because they have no target.
     pub without_target: usize,
     /// The columns with values that training did not know, and in how many rows.
@@ -292,16 +294,20 @@ pub fn read_known<P: AsRef<Path>>(
     let mut read = ReadOptions { form: form.clone(), ..encoder.read_options() };
     target::ask_known(&mut read, target);
     let frame = read_frame(paths, &read)?;
-    let (frame, without_target) = match target {
-        Some((names, _)) if names.iter().any(|name| frame.column(name).is_ok()) => frame.with_values_in(names)?,
-        _ => (frame, 0),
+    let all = frame.rows();
+    let (places, frame) = match target {
+        Some((names, _)) if names.iter().any(|name| frame.column(name).is_ok()) => {
+            (frame.rows_with_values(names)?, frame.with_values_in(names)?.0)
+        }
+        _ => ((0..all as u32).collect(), frame),
     };
     let target = target::read_if_there(&frame, target)?;
     let rows: Vec<u32> = (0..frame.rows() as u32).collect();
+    let without_target = all - rows.len();
     let found = encoder.encode(&frame, &rows)?;
     let source = paths.first().map(|path| path.as_ref().display().to_string()).unwrap_or_default();
     let data = encoder.with_target(found.features, target, &source);
-    Ok(KnownSamples { data, without_target, unknown: found.unknown, missing: found.missing })
+    Ok(KnownSamples { data, rows: places, without_target, unknown: found.unknown, missing: found.missing })
 }
 
 impl Encoder {

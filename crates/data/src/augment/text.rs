@@ -63,6 +63,9 @@ impl Augmentation {
                 .chain(SETS.iter().map(|(name, _)| name))
                 .map(ToString::to_string)
                 .collect();
+            if SETS.iter().any(|(set, _)| *set == name) {
+                return Err(wrong(format!("`{name}` is a whole set, and stands alone")));
+            }
             let guess = nearest(name, &names).map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
             return Err(wrong(format!("there is no `{name}`{guess}; {}", known())));
         };
@@ -171,7 +174,7 @@ mod tests {
             ("rotat 15", "there is no `rotat`: did you mean `rotate`?; there are shift PIXELS"),
             ("", "an item is empty; there are shift PIXELS, rotate DEGREES, scale SHARE, elastic ALPHA SIGMA, flip"),
             ("flip,", "an item is empty"),
-            ("digits, flip", "there is no `digits`"),
+            ("digits, flip", "`digits` is a whole set, and stands alone"),
             ("elastic 34", "`elastic 34` is to be written as elastic ALPHA SIGMA"),
             ("flip 2", "`flip 2` is to be written as flip"),
             ("flip, flip", "flip is there twice"),
