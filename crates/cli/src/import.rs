@@ -6,8 +6,7 @@ use crate::input::keep_inputs;
 use crate::output::note;
 use anyhow::{Context, Result, bail};
 use chainrule::data::Scaling;
-use chainrule::kernels::Block;
-use chainrule::{Architecture, Layer, Loss, Measure, Model, Network, Norm, Recipe, Stage, Task};
+use chainrule::{Architecture, Layer, Loss, Measure, Model, Network, Norm, Stage, Task};
 use chainrule_onnx::{Names, OnnxModel};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
@@ -77,34 +76,13 @@ fn weights(args: &ImportArgs, architecture: &Architecture, names: &Names) -> Res
         bail!("{path} has `{}` and more beyond the {} layers of --model", more.name, network.layers.len());
     }
     let outputs = network.outputs();
-    let (loss, task) = match names.classes.as_slice() {
-        _ if names.are_values(outputs) => (Loss::Mse, Task::Values(vec![Measure::PLAIN; outputs])),
-        given if outputs == 1 => (Loss::BinaryCrossEntropy, Task::Classes(given.to_vec())),
-        [] => {
-            let classes = (0..outputs).map(|class| class.to_string()).collect();
-            (Loss::CrossEntropy { smoothing: 0.0 }, Task::Classes(classes))
-        }
-        given => (Loss::CrossEntropy { smoothing: 0.0 }, Task::Classes(given.to_vec())),
+    let of_outputs = if names.are_values(outputs) {
+        (Loss::Mse, Task::Values(vec![Measure::PLAIN; outputs]))
+    } else {
+        let loss = if outputs == 1 { Loss::BinaryCrossEntropy } else { Loss::CrossEntropy { smoothing: 0.0 } };
+        (loss, names.task(&[], outputs)?)
     };
-    let usual = if matches!(task, Task::Values(_)) { "value" } else { "class" };
-    let features = match (names.features.as_slice(), network.planes) {
-        ([], None) => (1..=network.inputs).map(|number| format!("x{number}")).collect(),
-        (given, _) => given.to_vec(),
-    };
-    let model = Model {
-        image: network.planes.map(|[_, height, width]| (height, width)),
-        network,
-        loss,
-        task,
-        targets: if names.targets.is_empty() { vec![usual.to_owned()] } else { names.targets.clone() },
-        features,
-        encoder: None,
-        scaling: Scaling::None,
-        recipe: Recipe::default(),
-        residuals: Vec::new(),
-        parameters: Block::from(parameters.as_slice()),
-    };
-    Model::from_bytes(&model.to_bytes()?).map_err(|problem| anyhow::anyhow!("{path}: {problem}"))
+    names.model(network, of_outputs, Scaling::None, &parameters).with_context(|| path.to_string())
 }
 
 /// The tensors of a module of PyTorch, such as `0.weight` and `0.bias`.

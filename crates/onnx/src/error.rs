@@ -57,6 +57,9 @@ pub enum OnnxError {
     /// A graph that is no chain of layers.
     #[error("this is no chain of layers: {}", plain(.0))]
     NoChain(String),
+    /// Names, or weights, that do not fit the network.
+    #[error("{}", plain(.0))]
+    Names(String),
     /// An error of a model.
     #[error(transparent)]
     Model(Box<chainrule::Error>),

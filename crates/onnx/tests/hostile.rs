@@ -209,3 +209,53 @@ fn damaged_files_are_refused_or_usable() {
     }
     assert!(Tensor::from_bytes(b"\x08").is_err());
 }
+
+/// Stored floats.
+fn floats(name: &str, sizes: &[u64], values: &[f32]) -> Vec<u8> {
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    stored(name, sizes, &field(9, &bytes))
+}
+
+/// The input `x` of floats.
+fn sized(sizes: &[u64]) -> Vec<u8> {
+    let shape: Vec<u8> = sizes.iter().flat_map(|&size| field(1, &number(1, size))).collect();
+    let tensor = field(1, &[number(1, 1), field(2, &shape)].concat());
+    field(11, &[field(1, b"x"), field(2, &tensor)].concat())
+}
+
+/// Parts of a graph.
+type Parts = Vec<Vec<u8>>;
+
+#[test]
+fn a_chain_that_would_be_misread_is_refused() {
+    let image = || vec![sized(&[1, 1, 2, 2]), floats("k", &[2, 1, 1, 1], &[1.0, 2.0]), node("Conv", &["x", "k"], "h")];
+    let row = || vec![sized(&[1, 2]), floats("w", &[2, 2], &[1.0, 2.0, 3.0, 4.0]), node("MatMul", &["x", "w"], "h")];
+    let whole = field(
+        1,
+        &[field(1, b"h"), field(2, b"y"), field(4, b"Cast"), { field(5, &[field(1, b"to"), number(3, 7)].concat()) }]
+            .concat(),
+    );
+    let cases: [(Parts, Parts, &str); 5] = [
+        // Two channels of 2x2: [2] lies along the width.
+        (image(), vec![floats("b", &[2], &[1.0, 2.0]), node("Add", &["h", "b"], "y")], "beside planes 2x2x2"),
+        (
+            row(),
+            vec![floats("l", &[], &[0.0]), floats("m", &[], &[100.0]), node("Clip", &["h", "l", "m"], "y")],
+            "bounds",
+        ),
+        (row(), vec![node("Gemm", &["h", "w", "h"], "y")], "input 3 is not known"),
+        (row(), vec![node("MatMul", &["w", "h"], "y")], "first input"),
+        (row(), vec![whole], "whole numbers"),
+    ];
+    for (mut parts, more, says) in cases {
+        parts.extend(more);
+        parts.push(output("y"));
+        let read = OnnxModel::from_bytes(&model(&parts)).unwrap();
+        let error = read.to_model(&Names::default()).expect_err(says).to_string();
+        assert!(error.contains(says), "{says}: {error}");
+    }
+    // The same numbers, one a channel.
+    let mut parts = image();
+    parts.extend([floats("b", &[2, 1, 1], &[1.0, 2.0]), node("Add", &["h", "b"], "y"), output("y")]);
+    OnnxModel::from_bytes(&model(&parts)).unwrap().to_model(&Names::default()).unwrap();
+}

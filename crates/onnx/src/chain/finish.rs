@@ -36,34 +36,55 @@ impl Chain {
             let scale = if self.exponent { TargetScale::Log } else { TargetScale::Plain };
             Task::Values(vec![Measure { scale, ..Measure::PLAIN }; outputs])
         } else {
-            Task::Classes(labels(&tail.labels, &names.classes, outputs.max(2))?)
+            names.task(&tail.labels, outputs)?
         };
         let network = Network::of(input, self.layers.iter().map(|weighed| weighed.layer).collect())?;
         let numbers: Vec<f32> =
             self.layers.iter().flat_map(|l| l.weight.iter().chain(&l.bias)).map(|&value| value as f32).collect();
-        let image = network.planes.map(|[_, h, w]| (h, w));
-        let features = features(&names.features, network.inputs, network.planes.is_some())?;
+        names.model(network, (loss, task), scaling(&self.shift, &self.scale), &numbers)
+    }
+}
+
+impl Names {
+    /// The classes of so many outputs, one of which tells two apart: those given, those of the file, or their numbers.
+    ///
+    /// # Errors
+    /// Another number of names.
+    pub fn task(&self, stored: &[String], outputs: usize) -> Result<Task, OnnxError> {
+        labels(stored, &self.classes, outputs.max(2)).map(Task::Classes)
+    }
+
+    /// The model of a network with these weights, by these names, checked as a model file is.
+    ///
+    /// # Errors
+    /// Names that do not fit the network, and weights that cannot be used.
+    pub fn model(
+        &self,
+        network: Network,
+        (loss, task): (Loss, Task),
+        scaling: Scaling,
+        parameters: &[f32],
+    ) -> Result<Model, OnnxError> {
         let model = Model {
             loss,
-            targets: targets(&names.targets, &task)?,
+            targets: targets(&self.targets, &task)?,
             task,
-            features,
-            image,
+            features: features(&self.features, network.inputs, network.planes.is_some())?,
+            image: network.planes.map(|[_, height, width]| (height, width)),
             encoder: None,
-            scaling: scaling(&self.shift, &self.scale),
+            scaling,
             recipe: Recipe::default(),
             residuals: Vec::new(),
-            parameters: Block::from(numbers.as_slice()),
+            parameters: Block::from(parameters),
             network,
         };
-        // The checks that a model file goes through.
-        Model::from_bytes(&model.to_bytes()?).map_err(OnnxError::NoChain)
+        Model::from_bytes(&model.to_bytes()?).map_err(OnnxError::Names)
     }
 }
 
 /// The names of the classes: those given, those of the file, or their numbers.
 fn labels(stored: &[String], given: &[String], count: usize) -> Result<Vec<String>, OnnxError> {
-    let wrong = |what: &str, found: usize| OnnxError::NoChain(format!("{found} {what} for {count} classes"));
+    let wrong = |what: &str, found: usize| OnnxError::Names(format!("{found} {what} for {count} classes"));
     match (given, stored) {
         ([], []) => Ok((0..count).map(|class| class.to_string()).collect()),
         ([], stored) if stored.len() == count => Ok(stored.to_vec()),
@@ -83,7 +104,7 @@ fn targets(given: &[String], task: &Task) -> Result<Vec<String>, OnnxError> {
         [] if count == 1 => Ok(vec![usual.to_owned()]),
         [] => Ok((1..=count).map(|number| format!("{usual}{number}")).collect()),
         given if given.len() == count => Ok(given.to_vec()),
-        given => Err(OnnxError::NoChain(format!("{} targets for {count}", given.len()))),
+        given => Err(OnnxError::Names(format!("{} targets for {count}", given.len()))),
     }
 }
 
@@ -92,7 +113,7 @@ fn features(given: &[String], inputs: usize, are_planes: bool) -> Result<Vec<Str
         [] if are_planes => Ok(Vec::new()),
         [] => Ok((1..=inputs).map(|number| format!("x{number}")).collect()),
         given if given.len() == inputs => Ok(given.to_vec()),
-        given => Err(OnnxError::NoChain(format!("{} names for {inputs} inputs", given.len()))),
+        given => Err(OnnxError::Names(format!("{} names for {inputs} inputs", given.len()))),
     }
 }
 

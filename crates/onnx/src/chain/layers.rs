@@ -28,9 +28,6 @@ pub(super) struct Chain {
     gating: bool,
 }
 
-/// No chain has more layers.
-const MOST_LAYERS: usize = 4096;
-
 /// Kinds that differ less than this are the same setting.
 const NEAR: f32 = 1e-6;
 
@@ -197,9 +194,6 @@ impl Chain {
     /// The form that the last layer gives.
     fn measure(&mut self) -> Result<(), Fault> {
         let input = self.input.ok_or_else(|| Fault::Wrong("it is not known what the model takes".to_owned()))?;
-        if self.layers.len() > MOST_LAYERS {
-            return wrong!("more than {MOST_LAYERS} layers");
-        }
         let layers = self.layers.iter().map(|weighed| weighed.layer).collect();
         let network = Network::of(input, layers).map_err(|e| Fault::Wrong(e.to_string()))?;
         for (weighed, stage) in self.layers.iter().zip(network.stages()) {
