@@ -21,7 +21,7 @@ pub fn sample_page(sample: &Sample<'_>) -> String {
     let mut body = facts(sample);
     let _ = write!(
         body,
-        "<div class=\"stage\"><div class=\"wide\">{}{}<div class=\"picture\" tabindex=\"-1\">{}</div>{}",
+        "<div class=\"stage\"><div class=\"wide\">{}{}<div class=\"picture\">{}</div>{}",
         hero(sample),
         controls(sample),
         drawn(sample, &folds, ""),
@@ -31,9 +31,9 @@ pub fn sample_page(sample: &Sample<'_>) -> String {
         section(&mut body, sample, &folds[column], column);
     }
     body.push_str(
-        "</div><aside id=\"panel\" aria-label=\"The equation of what is pointed at\"><div id=\"equation\" role=\"status\" \
-         aria-live=\"polite\"><p class=\"hint\">Point at a neuron, a channel or a cell, tap it, or walk with Tab and the \
-         arrow keys: its equation stands here, with the numbers of this sample.</p></div></aside></div>\n",
+        "</div><aside id=\"panel\" tabindex=\"0\" aria-label=\"The equation of what is pointed at\"><p class=\"hint\">Point at a neuron, a \
+         channel or a cell, tap it, or walk with Tab and the arrow keys.</p><div id=\"equation\" role=\"status\"></div>\
+         </aside></div>\n",
     );
     let style = format!("{SIGNS}{STYLE}");
     let data = Data::new(sample, &folds);
@@ -98,38 +98,34 @@ fn legend() -> &'static str {
 /// What there is to say of a column; the script adds the heat maps.
 fn section(out: &mut String, sample: &Sample<'_>, fold: &Fold, column: usize) {
     let heading = match column.checked_sub(1).map(|at| &sample.layers[at]) {
+        None if fold.folded() == 0 => return,
         None => "Inputs".to_owned(),
         Some(layer) => format!("Layer {column}: {}", escaped(&layer.words)),
     };
-    let form = sample.column_form(column);
-    let what = if let Form::Planes(_) = form {
-        "channels"
-    } else if column == 0 {
-        "inputs"
-    } else {
-        "neurons"
+    let what = match sample.column_form(column) {
+        Form::Planes(_) => "channels",
+        Form::Flat(_) if column == 0 => "inputs",
+        Form::Flat(_) => "neurons",
     };
-    let said = if fold.folded() > 0 {
+    let mut said = String::new();
+    if fold.folded() > 0 {
         let score = if column == 0 { "|x · ∂C/∂x|" } else { "|a · ∂C/∂a|" };
-        format!(
+        let _ = write!(
+            said,
             "Drawn are the {} of {} {what} with the largest {score}: by so much the cost would change, to first order, \
-             without them. The other {} are folded.",
+             without them. The other {} are folded. ",
             fold.drawn.len(),
             grouped(fold.total),
             grouped(fold.folded())
-        )
-    } else {
-        format!("All {} {what} are drawn.", grouped(fold.total))
-    };
-    let sampled = if fold.step > 1 {
-        format!(" Of each plane, one cell in {} in both directions is shown.", fold.step)
-    } else {
-        String::new()
-    };
+        );
+    }
+    if fold.step > 1 {
+        let _ = write!(said, "Of each plane, one cell in {} in both directions is shown.", fold.step);
+    }
     let _ = write!(
         out,
-        "<section class=\"column\" data-column=\"{column}\"><h2>{heading}</h2><p>{said}{sampled}</p><div class=\"maps\">\
-         </div>{}</section>\n",
+        "<section class=\"column\" data-column=\"{column}\"><h2>{heading}</h2><p>{said}</p><div class=\"maps\"></div>{}\
+         </section>\n",
         table(sample, fold, column)
     );
 }

@@ -83,7 +83,7 @@ fn shade(value: f64, most: f64) -> String {
 fn heading(out: &mut String, columns: &Columns, column: usize, fold: &Fold, form: Form) {
     let x = columns.middles[column];
     for (line, text) in columns.heads[column].iter().enumerate() {
-        let y = columns.top - 14.0 - (columns.heads[column].len() - 1 - line) as f64 * LINE;
+        let y = columns.first_line + line as f64 * LINE;
         let class = if line == 0 { "name" } else { "words" };
         let _ = write!(out, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escaped(text));
     }

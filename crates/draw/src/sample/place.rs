@@ -11,9 +11,11 @@ const PITCH: f64 = 33.0;
 pub(super) const SEAM: f64 = 4.0;
 const GAP: f64 = 12.0;
 const STACKED: usize = 8;
-/// Around the whole, between columns, and the height of a line of text.
+/// Around the whole, the least and most room between columns, and the width that a picture of few columns takes for it.
 const MARGIN: f64 = 20.0;
-const BETWEEN: f64 = 104.0;
+const BETWEEN: [f64; 2] = [104.0, 210.0];
+const WIDE: f64 = 520.0;
+/// The height of a line of text.
 pub(super) const LINE: f64 = 17.0;
 
 /// A neuron or a channel that is drawn.
@@ -67,8 +69,8 @@ pub struct Columns {
     pub(super) middles: Vec<f64>,
     /// The lines above each column.
     pub(super) heads: Vec<Vec<String>>,
-    /// Where the marks begin.
-    pub(super) top: f64,
+    /// Where the first of these lines stands.
+    pub(super) first_line: f64,
     /// Where what is folded is told of.
     pub(super) foot: f64,
 }
@@ -81,28 +83,30 @@ impl Columns {
             folds.iter().enumerate().map(|(at, fold)| Block::new(sample.column_form(at), fold)).collect();
         let tallest = blocks.iter().map(|block| block.height).fold(0.0, f64::max);
         let lines = heads.iter().map(Vec::len).max().unwrap_or(0);
-        let top = MARGIN + lines as f64 * LINE + 14.0;
+        let top = MARGIN + lines as f64 * LINE + 12.0;
         let longest = |names: &[String], fold: &Fold| {
             let letters = fold.drawn.iter().filter_map(|&at| names.get(at)).map(|name| shown(name).chars().count());
             letters.max().map_or(0.0, |letters| letters as f64 * LETTER + 8.0)
         };
-        let mut x = MARGIN;
+        let between = (WIDE / sample.layers.len() as f64).clamp(BETWEEN[0], BETWEEN[1]);
+        // Where the marks, and where the heading, of the column before end.
+        let mut ends: Option<[f64; 2]> = None;
         let (mut marks, mut middles) = (Vec::new(), Vec::new());
         for (at, (block, head)) in blocks.iter().zip(&heads).enumerate() {
-            let before = if at == 0 { longest(sample.input_names, &folds[at]) } else { 0.0 };
-            let after = if at + 1 == blocks.len() { longest(sample.output_names, &folds[at]) } else { 0.0 };
-            let text = head.iter().map(|line| line.chars().count()).max().unwrap_or(0) as f64 * LETTER;
-            let half = (block.width / 2.0).max(text / 2.0);
-            let middle = x + (block.width / 2.0 + before).max(half);
-            let corner = [middle - block.width / 2.0, top + (tallest - block.height) / 2.0];
-            marks.push(block.marks(corner, &folds[at]));
+            let letters = head.iter().map(|line| line.chars().count()).max().unwrap_or(0);
+            let [half, half_head] = [block.width / 2.0, letters as f64 * LETTER / 2.0];
+            let middle = match ends {
+                None => MARGIN + half_head.max(half + longest(sample.input_names, &folds[at])),
+                Some([marks, head]) => (marks + between + half).max(head + 2.0 * LETTER + half_head),
+            };
+            marks.push(block.marks([middle - half, top + (tallest - block.height) / 2.0], &folds[at]));
             middles.push(middle);
-            x = middle + (block.width / 2.0 + after).max(half) + BETWEEN
-                - (half - block.width / 2.0).min(BETWEEN / 2.0);
+            ends = Some([middle + half, middle + half_head]);
         }
+        let [right, head] = ends.unwrap_or_default();
+        let width = head.max(right + folds.last().map_or(0.0, |fold| longest(sample.output_names, fold))) + MARGIN;
         let foot = top + tallest + 24.0;
-        let width = x - BETWEEN + MARGIN + BETWEEN / 2.0;
-        Self { width, height: foot + LINE + MARGIN, marks, middles, heads, top, foot }
+        Self { width, height: foot + LINE + MARGIN, marks, middles, heads, first_line: MARGIN + 12.0, foot }
     }
 }
 

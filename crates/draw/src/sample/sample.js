@@ -78,9 +78,10 @@ function table(terms, total) {
     const bar = make("i");
     bar.style.width = Math.max(2, Math.abs(value ?? 0) / (top || 1) * 100) + "%";
     if (value < 0) bar.className = "below";
-    return make("tr", [make("td", what), make("td", product), make("td", words(value)), make("td", bar, { class: "bar" })]);
+    const term = make("td", [make("span", what), " ", make("span", product, { class: "product" })]);
+    return make("tr", [term, make("td", words(value)), make("td", bar, { class: "bar" })]);
   }));
-  body.append(make("tr", [make("td", total[0]), make("td", ""), make("td", words(total[1])), make("td", "")], { class: "sum" }));
+  body.append(make("tr", [make("td", total[0]), make("td", words(total[1])), make("td", "")], { class: "sum" }));
   return make("table", body);
 }
 const equation = (text) => make("p", text, { class: "equation" });
@@ -155,7 +156,8 @@ function forward(at, flat) {
     out.push(table([...terms, ...parts, ...more], ["z", z]));
   }
   const a = read(column, column.a, flat);
-  out.push(equation("a = " + column.activation + "(z) = " + column.activation + "(" + words(z) + ") = " + words(a)));
+  const f = column.activation;
+  out.push(equation(f === "identity" ? "a = z = " + words(a) : "a = " + f + "(z) = " + f + "(" + words(z) + ") = " + words(a)));
   return out;
 }
 
@@ -186,9 +188,9 @@ function explained(at, flat) {
   const delta = read(column, column.delta, flat);
   if (at === 0) return [...out, equation("x = " + words(read(column, column.a, flat))), ...fromAbove(at, flat, delta)];
   const [handed, slope] = [read(column, column.handed, flat), read(column, column.slope, flat)];
-  const f = column.activation + "′(z)";
+  const times = column.activation === "identity" ? "" : " · " + column.activation + "′(z) = " + words(handed) + " · " + factor(slope);
   out.push(...forward(at, flat), ...fromAbove(at, flat, handed));
-  out.push(equation("δ = ∂C/∂a · " + f + " = " + words(handed) + " · " + factor(slope) + " = " + words(delta)));
+  out.push(equation("δ = ∂C/∂a" + times + " = " + words(delta)));
   if (!column.kernel) out.push(equation("∂C/∂b = δ = " + words(delta)));
   return out;
 }
@@ -338,7 +340,7 @@ class Grid {
   constructor({ values, cols, label, what, room = 340, gap = [0, 0], ink = false }) {
     Object.assign(this, { values, cols, what, gap, ink });
     this.rows = Math.ceil(values.length / cols);
-    this.size = Math.max(3, Math.min(24, Math.floor(room / Math.max(cols, this.rows))));
+    this.size = Math.max(3, Math.min(22, Math.floor(room / Math.max(cols, this.rows))));
     this.top = most(values);
     this.at = 0;
     this.canvas = make("canvas", undefined, { tabindex: "0", role: "application", "aria-roledescription": "map of numbers", "aria-label": label });
@@ -427,24 +429,23 @@ function heat(at) {
   const { heat, kernel, form } = columns[at];
   if (heat) {
     const below = given(columns[at - 1]).reduce((all, size) => all * size, 1);
-    const part = heat.rows.length < below || heat.cols.length < form[0]
-      ? ": the " + heat.rows.length + " of " + below + " rows and " + heat.cols.length + " of " + form[0] + " columns with the largest" : "";
+    const part = (shown, all) => (shown < all ? " (the " + shown + " of " + all + " with the largest)" : "");
     const wide = Math.max(heat.cols.length, heat.rows.length);
-    return figure("∂C/∂W" + at + ", inputs by neurons" + part, {
+    return figure("∂C/∂W" + at + ": inputs down" + part(heat.rows.length, below) + ", neurons across" + part(heat.cols.length, form[0]), {
       values: heat.gradient, cols: heat.cols.length, what: (cell) => explainedWeight(at, cell), room: wide > 20 ? 400 : 300,
     });
   }
   const [tall, wide] = kernel.size;
-  const cols = kernel.inputs.length * wide;
-  // From kernel by kernel to row by row.
+  const cols = kernel.outputs.length * wide;
+  // From kernel by kernel to row by row, with a column of kernels for each output.
   const order = kernel.gradient.map((_, cell) => {
     const [row, col] = [Math.floor(cell / cols), cell % cols];
-    const pair = Math.floor(row / tall) * kernel.inputs.length + Math.floor(col / wide);
+    const pair = Math.floor(col / wide) * kernel.inputs.length + Math.floor(row / tall);
     return (pair * tall + row % tall) * wide + col % wide;
   });
   const part = kernel.inputs.length < kernel.sees || kernel.outputs.length < form[0] ? " (those with the largest)" : "";
-  return figure("∂C/∂W" + at + part + ": a kernel for each pair, outputs down, inputs across", {
-    values: order.map((cell) => kernel.gradient[cell]), cols, gap: [tall, wide], room: 420,
+  return figure("∂C/∂W" + at + part + ": a kernel for each pair of channels, inputs down, outputs across", {
+    values: order.map((cell) => kernel.gradient[cell]), cols, gap: [tall, wide], room: 640,
     what: (cell) => explainedKernel(at, order[cell]),
   });
 }
@@ -513,4 +514,9 @@ document.querySelectorAll("section.column").forEach((section) => {
     maps.after(fold(at));
   }
 });
+// What to begin with: the output with the largest δ.
+const last = columns.length - 1;
+const loudest = (columns[last].kept ?? columns[last].drawn)[columns[last].delta.map((v) => Math.abs(v ?? Infinity)).reduce((best, v, at, all) => (v > all[best] ? at : best), 0)];
+if (columns[last].form.length === 1) show(() => explained(last, loudest), true);
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((details) => (details.open = true)));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => grids.forEach((grid) => grid.draw()));
