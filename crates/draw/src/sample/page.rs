@@ -21,7 +21,9 @@ pub fn sample_page(sample: &Sample<'_>) -> String {
     let mut body = facts(sample);
     let _ = write!(
         body,
-        "<div class=\"stage\"><div class=\"wide\">{}{}<div class=\"picture\">{}</div>{}",
+        "<div class=\"stage\"><div class=\"wide\">{}<p class=\"hint\">Point at a neuron, a channel or a cell, tap it, or walk \
+         with Tab and the arrow keys: its equation is shown with the numbers of this sample.</p>{}<div \
+         class=\"picture\">{}</div>{}",
         hero(sample),
         controls(sample),
         drawn(sample, &folds, ""),
@@ -31,8 +33,7 @@ pub fn sample_page(sample: &Sample<'_>) -> String {
         section(&mut body, sample, &folds[column], column);
     }
     body.push_str(
-        "</div><aside id=\"panel\" tabindex=\"0\" aria-label=\"The equation of what is pointed at\"><p class=\"hint\">Point at a neuron, a \
-         channel or a cell, tap it, or walk with Tab and the arrow keys.</p><div id=\"equation\" role=\"status\"></div>\
+        "</div><aside id=\"panel\" tabindex=\"0\" aria-label=\"The equation of what is pointed at\"><div id=\"equation\" role=\"status\"></div>\
          </aside></div>\n",
     );
     let style = format!("{SIGNS}{STYLE}");

@@ -78,8 +78,8 @@ function table(terms, total) {
     const bar = make("i");
     bar.style.width = Math.max(2, Math.abs(value ?? 0) / (top || 1) * 100) + "%";
     if (value < 0) bar.className = "below";
-    const term = make("td", [make("span", what), " ", make("span", product, { class: "product" })]);
-    return make("tr", [term, make("td", words(value)), make("td", bar, { class: "bar" })]);
+    const term = make("div", [make("span", what), make("span", product, { class: "product" })], { class: "term" });
+    return make("tr", [make("td", term), make("td", words(value)), make("td", bar, { class: "bar" })]);
   }));
   body.append(make("tr", [make("td", total[0]), make("td", words(total[1])), make("td", "")], { class: "sum" }));
   return make("table", body);
@@ -248,12 +248,11 @@ function pick(at, index) {
   if (at === undefined) return;
   document.getElementById("n" + at + "-" + index).classList.add("now");
   const position = columns[at].drawn.indexOf(index);
-  const light = (group, picks) => group && [...group.children].forEach((path, place) => path.classList.toggle("on", picks(place)));
+  const light = (group, picks) => [...group.children].forEach((path, place) => path.classList.toggle("on", picks(place)));
   const here = columns[at].drawn.length;
-  light(document.getElementById("e" + at), (place) => columns[at].edges === undefined || place % here === position);
   const next = columns[at + 1];
-  light(document.getElementById("e" + (at + 1)), (place) =>
-    next.edges === undefined || Math.floor(place / next.drawn.length) === position);
+  if (columns[at].edges) light(document.getElementById("e" + at), (place) => place % here === position);
+  if (next && next.edges) light(document.getElementById("e" + (at + 1)), (place) => Math.floor(place / next.drawn.length) === position);
 }
 
 /** The cell of a channel's map under the pointer, or nothing. */
