@@ -1,6 +1,7 @@
 //! The sizes of a network.
 
 use crate::error::Error;
+use crate::layer::Layer;
 use crate::model::Model;
 use crate::network::Network;
 use crate::step::training_plan;
@@ -50,6 +51,9 @@ pub struct Summary {
     pub weights: usize,
     /// Number of biases.
     pub biases: usize,
+    /// Number of gains.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub gains: usize,
     /// Number of parameters.
     pub parameters: usize,
     /// Floating-point operations of a sample forward.
@@ -60,6 +64,16 @@ pub struct Summary {
     pub training_bytes: usize,
     /// Layer by layer.
     pub by_layer: Vec<LayerSummary>,
+}
+
+/// A layer in words; of a residual link, where it begins.
+fn described(layer: &Layer, number: usize) -> String {
+    let alone = Layer { residual: None, ..*layer };
+    match layer.residual {
+        None => alone.to_string(),
+        Some(passed) if passed == 1 => format!("{alone} (z + what it takes)"),
+        Some(passed) => format!("{alone} (z + what layer {} takes)", number + 1 - passed),
+    }
 }
 
 fn is_zero(count: &usize) -> bool {
@@ -79,7 +93,7 @@ impl Summary {
                 let (weights, biases) = (stage.weights(), stage.layer.outputs);
                 LayerSummary {
                     layer: number,
-                    description: stage.layer.to_string(),
+                    description: described(&stage.layer, number),
                     activation: stage.layer.activation.to_string(),
                     inputs: stage.input.len(),
                     outputs: stage.output.len(),
@@ -106,6 +120,7 @@ impl Summary {
             neurons: network.neurons(),
             weights: network.weights(),
             biases: network.biases(),
+            gains: network.gains(),
             parameters: network.parameters(),
             operations: by_layer.iter().map(|l| l.operations).sum(),
             batch_size: model.recipe.batch_size,

@@ -110,7 +110,8 @@ const SUMMARY_EXAMPLES: &str = "Examples:
   chainrule summary 3-4-4-1
   chainrule summary 784-128-10 --batch-size 256
   chainrule summary '28x28, conv 5x5 6, relu, maxpool 2, dense 10'
-  chainrule summary model.safetensors --json";
+  chainrule summary model.safetensors --json
+  chainrule summary 3-4-4-1 --svg network.svg";
 
 #[derive(ClapArgs, Debug)]
 #[command(after_help = SUMMARY_EXAMPLES)]
@@ -126,6 +127,9 @@ pub(crate) struct SummaryArgs {
     /// The optimizer, for the memory to train
     #[arg(long, value_name = "NAME", default_value = "adam")]
     pub(crate) optimizer: Optimizer,
+    /// Draw the network as the textbook does, with all connections
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,

@@ -2,9 +2,15 @@
 
 use crate::Usage;
 use crate::args::SummaryArgs;
-use crate::output::{Grid, HEADING, bytes, count, say};
+use crate::explain::{MOST_LAYERS, drawn_form};
+use crate::input::keep_inputs;
+use crate::output::{Grid, HEADING, bytes, count, note, say};
 use anyhow::{Result, bail};
-use chainrule::{Activation, Architecture, Loss, Measure, Model, Network, Recipe, Summary, Task};
+use chainrule::data::Encoder;
+use chainrule::{
+    Activation, Architecture, Layer, LayerSummary, Loss, Measure, Model, Network, Pool, Recipe, Stage, Summary, Task,
+};
+use chainrule_draw::{NetworkLayer, NetworkPool, network_svg};
 use std::path::Path;
 
 pub(crate) fn run(args: &SummaryArgs) -> Result<()> {
@@ -20,6 +26,10 @@ pub(crate) fn run(args: &SummaryArgs) -> Result<()> {
         }
     };
     let summary = Summary::new(&model)?;
+    if let Some(out) = &args.svg {
+        keep_inputs(out, &[path])?;
+        draw(&model, &summary, out)?;
+    }
     if args.json {
         say!("{}", serde_json::to_string(&summary)?);
         return Ok(());
@@ -64,30 +74,21 @@ fn described(args: &SummaryArgs, architecture: Architecture) -> Result<Model> {
 
 fn print(model: &Model, summary: &Summary) {
     say!("{HEADING}{}{HEADING:#}  {} layers, {} inputs", model.network, summary.layers, summary.inputs);
-    let heads = ["layer", "", ">output", ">weights", ">biases", ">parameters", ">operations", ">weights if dense"];
+    let has_gains = summary.gains > 0;
+    let gains = |value: usize| has_gains.then(|| count(value));
+    let mut heads = vec!["layer", "", ">output", ">weights", ">biases"];
+    heads.extend(has_gains.then_some(">gains"));
+    heads.extend([">parameters", ">operations", ">weights if dense"]);
     let mut grid = Grid::new(&heads);
     for layer in &summary.by_layer {
-        grid.row([
-            layer.layer.to_string(),
-            layer.description.clone(),
-            layer.shape.clone(),
-            count(layer.weights),
-            count(layer.biases),
-            count(layer.parameters),
-            count(layer.operations),
-            layer.dense_weights.map(count).unwrap_or_default(),
-        ]);
+        let sizes = [layer.shape.clone(), count(layer.weights), count(layer.biases)];
+        let words = [layer.layer.to_string(), layer.description.clone()].into_iter().chain(sizes);
+        let dense = layer.dense_weights.map(count).unwrap_or_default();
+        grid.row(words.chain(gains(layer.gains)).chain([count(layer.parameters), count(layer.operations), dense]));
     }
-    grid.row([
-        "total".to_owned(),
-        String::new(),
-        String::new(),
-        count(summary.weights),
-        count(summary.biases),
-        count(summary.parameters),
-        count(summary.operations),
-        String::new(),
-    ]);
+    let sizes = ["total".to_owned(), String::new(), String::new(), count(summary.weights), count(summary.biases)];
+    let sums = [count(summary.parameters), count(summary.operations), String::new()];
+    grid.row(sizes.into_iter().chain(gains(summary.gains)).chain(sums));
     grid.print();
     say!();
     say!("operations: floating-point operations of one sample forward");
@@ -99,6 +100,50 @@ fn print(model: &Model, summary: &Summary) {
     );
     if !model.parameters.is_empty() {
         say!("loss {}, scaling {}, {}", model.loss, scaling(model), task(model));
+    }
+}
+
+/// Draws the network.
+fn draw(model: &Model, summary: &Summary, out: &Path) -> Result<()> {
+    if summary.layers > MOST_LAYERS {
+        bail!("{} layers are too many to draw (at most {MOST_LAYERS})", summary.layers);
+    }
+    let (network, none) = (&model.network, Vec::new());
+    let named = |names: &Vec<String>, count: usize| names.len() == count && names.iter().any(|name| !name.is_empty());
+    let of_inputs = model.encoder.as_ref().map_or(model.features.clone(), Encoder::feature_names);
+    let outputs = [model.classes().to_vec(), model.targets.clone()];
+    // Without a model, the classes are numbers that mean nothing.
+    let is_trained = !model.parameters.is_empty();
+    let picture = chainrule_draw::Network {
+        title: network.to_string(),
+        input: drawn_form(network.input()),
+        input_names: if named(&of_inputs, network.inputs) { &of_inputs } else { &none },
+        output_names: outputs.iter().find(|names| is_trained && named(names, network.outputs())).unwrap_or(&none),
+        layers: (network.stages().zip(&network.layers).zip(&summary.by_layer))
+            .map(|((stage, layer), sizes)| drawn(&stage, layer, sizes))
+            .collect(),
+    };
+    chainrule::write_atomically(out, network_svg(&picture).as_bytes())?;
+    note!("{} layers drawn in {}", summary.layers, out.display());
+    Ok(())
+}
+
+/// A layer in the words in which it was asked for.
+fn drawn(stage: &Stage, layer: &Layer, sizes: &LayerSummary) -> NetworkLayer {
+    let layer = Layer { residual: None, dropout: None, ..*layer };
+    let (whole, alone) = (layer.to_string(), Layer { pool: None, ..layer }.to_string());
+    let pool = |pool: Pool| NetworkPool {
+        words: whole[alone.len()..].trim_start_matches(", ").to_owned(),
+        size: pool.size,
+        form: drawn_form(stage.output),
+    };
+    NetworkLayer {
+        words: alone.split(", ").map(str::to_owned).collect(),
+        form: drawn_form(stage.z),
+        kernel: layer.kernel.map(|kernel| kernel.size),
+        pool: stage.layer.pool.map(pool),
+        residual: stage.layer.residual,
+        parameters: sizes.parameters,
     }
 }
 

@@ -8,6 +8,7 @@ mod form;
 mod frame;
 mod layout;
 mod mermaid;
+mod network;
 mod number;
 mod page;
 mod sample;
@@ -17,6 +18,7 @@ pub use dot::dot;
 pub use form::Form;
 pub use layout::{Layout, MOST_NODES};
 pub use mermaid::mermaid;
+pub use network::{Network, NetworkLayer, NetworkPool, network_svg};
 pub use page::page;
 pub use sample::{
     Columns, Fold, Kernel, MOST_COLUMNS, MOST_DRAWN, Mark, Normed, Sample, SampleLayer, fold, sample_page, sample_svg,

@@ -2,6 +2,8 @@
 
 mod picture;
 
+pub(crate) use picture::{MOST_LAYERS, drawn_form};
+
 use crate::args::ExplainArgs;
 use crate::input::model_and_data;
 use crate::output::{DIM, HEADING, RESULT, number, say};

@@ -6,12 +6,15 @@ use crate::input::keep_inputs;
 use crate::output::{note, number, percent};
 use anyhow::{Result, bail};
 use chainrule::data::Dataset;
-use chainrule::{Explanation, LayerExplanation, Model, Norm, SampleShape, Stage, check_writable, predict};
+use chainrule::{Explanation, Layer, LayerExplanation, Model, Norm, SampleShape, Stage, check_writable, predict};
 use chainrule_draw::{Form, Kernel, MOST_COLUMNS, Normed, Sample, SampleLayer, sample_page, sample_svg};
 use std::path::{Path, PathBuf};
 
 /// What writes a sample as a file of some kind.
 type Writer = fn(&Sample<'_>) -> String;
+
+/// The most layers that are drawn.
+pub(crate) const MOST_LAYERS: usize = MOST_COLUMNS - 1;
 
 /// The files that are asked for.
 fn files(args: &ExplainArgs) -> impl Iterator<Item = (&Path, Writer)> {
@@ -49,8 +52,8 @@ pub(super) fn write(
         return Ok(());
     }
     let layers = explanation.layers.len();
-    if layers >= MOST_COLUMNS {
-        bail!("{layers} layers are too many to draw (at most {}): use --json", MOST_COLUMNS - 1);
+    if layers > MOST_LAYERS {
+        bail!("{layers} layers are too many to draw (at most {MOST_LAYERS}): use --json");
     }
     let facts = facts(model, data, row, explanation)?;
     let sample = sample(model, data, explanation, facts);
@@ -117,7 +120,7 @@ fn sample<'a>(
     }
 }
 
-fn drawn_form(shape: SampleShape) -> Form {
+pub(crate) fn drawn_form(shape: SampleShape) -> Form {
     match shape {
         SampleShape::Flat(count) => Form::Flat(count),
         SampleShape::Planes(sizes) => Form::Planes(sizes),
@@ -136,7 +139,7 @@ fn layer<'a>(model: &'a Model, stage: &Stage, explained: &'a LayerExplanation) -
         Normed { name: norm.name(), gains: piece("g"), sums, normal, sums_gradient }
     };
     SampleLayer {
-        words: chainrule::Layer { residual: None, ..stage.layer }.to_string(),
+        words: Layer { residual: None, ..model.network.layers[explained.layer - 1] }.to_string(),
         activation: &explained.activation,
         form: drawn_form(stage.z),
         z: &explained.z.values,
