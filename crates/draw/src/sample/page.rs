@@ -10,7 +10,7 @@ use crate::number::in_words;
 use std::fmt::Write;
 
 const STYLE: &str = include_str!("sample.css");
-const SCRIPT: &str = include_str!("sample.js");
+const SCRIPT: &str = concat!(include_str!("equations.js"), include_str!("grid.js"), include_str!("sample.js"));
 
 /// The most inputs that are listed in the table of inputs.
 const MOST_LISTED: usize = 200;
