@@ -72,7 +72,7 @@ impl Architecture {
         let line = |at: usize| 1 + text[..at].matches('\n').count();
         let Listed { input, layers } = toml::from_str(&text).map_err(|error| {
             let line = error.span().map(|span| format!("line {}: ", line(span.start))).unwrap_or_default();
-            wrong(format!("{line}{}", error.message()))
+            wrong(format!("{line}{}; {FORM}", error.message()))
         })?;
         let mut reader = Reader::default();
         for part in &layers {
@@ -84,9 +84,15 @@ impl Architecture {
                 |problem| wrong(format!("line {}: `{}` {problem}", line(input.span().start), input.get_ref()));
             form(input.get_ref()).map_err(problem)
         });
-        Ok(Self::Layers { input: input.transpose()?, layers: reader.finish().map_err(wrong)? })
+        Ok(Self::Layers {
+            input: input.transpose()?,
+            layers: reader.finish().map_err(|problem| wrong(format!("{problem}; {FORM}")))?,
+        })
     }
 }
+
+/// What is said of a TOML that is no network.
+const FORM: &str = "write it as in input = \"28x28\" and layers = [\"conv 5x5 6, relu\", \"dense 10\"]";
 
 /// What the TOML of a network holds.
 #[derive(Deserialize)]

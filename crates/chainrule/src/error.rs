@@ -42,6 +42,14 @@ pub enum Error {
         /// Each mismatch, with its cure.
         problems: Vec<String>,
     },
+    /// A sample that cannot be explained.
+    #[error("{source_name}: {problem}")]
+    Sample {
+        /// The data.
+        source_name: String,
+        /// Why not, with its cure.
+        problem: String,
+    },
     /// Training went to infinity.
     #[error(
         "training diverged in epoch {epoch}, step {step}: {} is not finite (learning rate {rate}); \

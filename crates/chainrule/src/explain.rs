@@ -114,12 +114,11 @@ pub struct Explanation {
 /// Data that does not fit, no target, or no such row.
 pub fn explain(model: &Model, data: &Dataset, row: usize, learning_rate: f64) -> Result<Explanation, Error> {
     model.check_fits(data)?;
-    let refuse = |problem: String| Error::Fit { source_name: data.source.clone(), problems: vec![problem] };
+    let refuse = |problem: String| Error::Sample { source_name: data.source.clone(), problem };
     if row >= data.len() {
-        return Err(refuse(format!(
-            "there is no row {row}: rows are counted from 0 to {}",
-            data.len().saturating_sub(1)
-        )));
+        let last = data.len().checked_sub(1);
+        let rows = last.map_or("it has none".to_owned(), |last| format!("rows are counted from 0 to {last}"));
+        return Err(refuse(format!("there is no row {row}: {rows}; choose another --row")));
     }
     let target = match (&data.target, &model.task) {
         (Some(Target::Classes { labels, .. }), Task::Classes(names)) => names[labels[row] as usize].clone(),
@@ -127,7 +126,10 @@ pub fn explain(model: &Model, data: &Dataset, row: usize, learning_rate: f64) ->
             let of_row = values[row * names.len()..][..names.len()].iter();
             of_row.map(f32::to_string).collect::<Vec<_>>().join(", ")
         }
-        _ => return Err(refuse("it has no target, so there is no cost to explain".to_owned())),
+        _ => {
+            let target = model.target();
+            return Err(refuse(format!("without {target} there is no cost to explain; give rows that have it")));
+        }
     };
     let (mut x, mut y) = (vec![0.0; model.network.inputs], vec![0.0; model.task.width()]);
     model.fill_features(data, &[row as u32], &mut x);

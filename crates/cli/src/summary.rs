@@ -44,10 +44,13 @@ fn described(args: &SummaryArgs, architecture: Architecture) -> Result<Model> {
         Architecture::Sizes(sizes) => Network::new(&sizes, args.activation, Activation::Identity)?,
         Architecture::Layers { input: Some(input), layers } => Network::of(input, layers)?,
         Architecture::Layers { input: None, .. } => {
-            bail!(Usage(format!(
-                "say first what the network takes, as in '28x28, {}'; in TOML, input = \"28x28\"",
-                args.network
-            )))
+            let network = &args.network;
+            let cure = if network.ends_with(".toml") {
+                format!("{network}: say what the network takes, as in input = \"28x28\"")
+            } else {
+                format!("say first what the network takes, as in '28x28, {network}'")
+            };
+            bail!(Usage(cure))
         }
     };
     let (loss, task) = if network.outputs() == 1 {

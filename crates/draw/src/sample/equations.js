@@ -56,7 +56,7 @@ function gives(column, flat) {
 function name(at, flat, form = columns[at].form) {
   const column = columns[at];
   const own = column.names && column.names[place(column, flat)];
-  if (own !== undefined) return own;
+  if (own !== undefined) return at === 0 ? own : "output " + own;
   if (form.length === 1) return (at === 0 ? "input " : "neuron ") + flat;
   const [channels, height, width] = form;
   const cell = "row " + Math.floor((flat % (height * width)) / width) + ", column " + (flat % width);
@@ -72,7 +72,7 @@ function table(terms, total) {
   const top = most(terms.map(([, , value]) => value));
   const body = make("tbody", terms.map(([what, product, value]) => {
     const bar = make("i");
-    bar.style.width = Math.max(2, Math.abs(value ?? 0) / (top || 1) * 100) + "%";
+    bar.style.width = (value ? Math.max(2, Math.abs(value) / top * 100) : 0) + "%";
     if (value < 0) bar.className = "below";
     const term = make("div", [make("span", what), make("span", product, { class: "product" })], { class: "term" });
     return make("tr", [make("td", term), make("td", words(value)), make("td", bar, { class: "bar" })]);
