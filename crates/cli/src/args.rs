@@ -1,5 +1,6 @@
 //! The command line: one block an option, with its help.
 
+use crate::doctor::DoctorArgs;
 use crate::exchange::{ExportArgs, ImportArgs};
 use chainrule::data::{Augmentation, Channels, Charset, ClassWeights, Form, Format, LEAST_MEMORY};
 use chainrule::{Activation, Architecture, Budget, Every, Init, Loss, Optimizer, ScalingChoice, Schedule, TargetScale};
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     Predict(PredictArgs),
     /// Show one sample's way through a network, forward and back
     Explain(ExplainArgs),
+    /// Say why a network does not learn: what was measured, and a cure
+    Doctor(DoctorArgs),
     /// Write a model as ONNX, as weights by name, or as Rust source
     Export(ExportArgs),
     /// Read a model from ONNX, or weights of PyTorch
