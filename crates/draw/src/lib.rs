@@ -1,18 +1,22 @@
 //! Pictures of a graph and its gradient: in layers as SVG, as DOT and Mermaid for other programs, and as a page that
-//! replays the forward pass and the sweep back, one edge at a time.
+//! replays the forward pass and the sweep back, one edge at a time. And charts, with the report of a training that is made
+//! of them.
 //!
 //! A [`Picture`] holds texts only. Whoever makes one reads them from a trace; nothing is computed here but places.
 
+pub mod chart;
 mod dot;
 mod layout;
 mod mermaid;
 mod page;
+mod report;
 mod svg;
 
 pub use dot::dot;
 pub use layout::{Layout, MOST_NODES};
 pub use mermaid::mermaid;
 pub use page::page;
+pub use report::{Block, Card, Report, Section, report};
 pub use svg::svg;
 
 use serde::Serialize;
