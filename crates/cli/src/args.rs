@@ -487,7 +487,11 @@ pub(crate) struct PredictArgs {
 
 const EXPLAIN_EXAMPLES: &str = "Examples:
   chainrule explain model.safetensors data/mnist --row 3
-  chainrule explain flowers.safetensors flowers.csv --row 0 --full --rate 0.1";
+  chainrule explain flowers.safetensors flowers.csv --row 0 --full --rate 0.1
+  chainrule explain model.safetensors data/mnist --row 3 --html seven.html
+
+The page shows each layer as a column of neurons, their values and gradients as colours, the gradients of the weights as
+heat maps, and, for whatever is pointed at, its equation with the numbers of the sample.";
 
 #[derive(ClapArgs, Debug)]
 #[command(after_help = EXPLAIN_EXAMPLES, allow_negative_numbers = true)]
@@ -503,6 +507,12 @@ pub(crate) struct ExplainArgs {
     /// Print whole matrices, however large
     #[arg(long)]
     pub(crate) full: bool,
+    /// Write a page that shows the sample on its way through the network and back
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write the network with the sample's values and gradients as a picture
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,8 +1,7 @@
 //! The report of a training as one page: no network, no script.
 
 use crate::chart::{Bars, Columns, Dots, Lines, Matrix, STYLE};
-use crate::escaped;
-use crate::svg::COLOURS;
+use crate::frame::{escaped, still};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt::Write;
@@ -89,14 +88,7 @@ pub enum Block {
 /// The report as a page. Names and values are text in it and nothing else; the page allows itself no connection to anywhere
 /// and no script.
 pub fn report(report: &Report) -> String {
-    let title = escaped(&report.title);
-    let mut out = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
-         img-src data:\"><title>{title}</title><style>{COLOURS}{STYLE}{PAGE}</style></head>\n<body><main><h1>{title}</h1>\n\
-         <dl class=\"figures\">"
-    );
+    let mut out = String::from("<dl class=\"figures\">");
     for (name, value) in &report.figures {
         let _ = write!(out, "<div><dt>{}</dt><dd>{}</dd></div>", escaped(name), escaped(value));
     }
@@ -124,7 +116,7 @@ pub fn report(report: &Report) -> String {
         section.blocks.iter().for_each(|block| shown(&mut out, block));
         out.push_str("</div></section>\n");
     }
-    out + "</main></body></html>\n"
+    still(&report.title, &format!("{STYLE}{PAGE}"), &out)
 }
 
 fn shown(out: &mut String, block: &Block) {

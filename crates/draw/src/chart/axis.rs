@@ -1,6 +1,6 @@
 //! One axis: from values to places, and the values that are written beside it.
 
-use super::short;
+use crate::number::in_words;
 
 /// About how many values are written beside an axis.
 const TICKS: f64 = 5.0;
@@ -54,21 +54,26 @@ impl Axis {
 
     /// The values that are written beside it.
     pub(super) fn ticks(&self) -> Vec<(f64, String)> {
-        let values = if self.logarithmic { self.powers() } else { self.round_values() };
-        values.into_iter().filter(|v| (self.low..=self.high).contains(v)).map(|v| (v, short(v))).collect()
+        let within = |values: Vec<f64>| -> Vec<f64> {
+            values.into_iter().filter(|value| (self.low..=self.high).contains(value)).collect()
+        };
+        let powers = if self.logarithmic { within(self.powers()) } else { Vec::new() };
+        // Few powers of ten lie on a short axis.
+        let values = if powers.len() > 1 { powers } else { within(self.round_values()) };
+        values.into_iter().map(|value| (value, in_words(value))).collect()
     }
 
     fn round_values(&self) -> Vec<f64> {
         let step = round_step((self.high - self.low) / TICKS);
-        let first = (self.low / step).ceil();
-        let count = ((self.high / step).floor() - first).clamp(0.0, 20.0) as usize;
+        let first = (self.low / step - 1e-9).ceil();
+        let count = ((self.high / step + 1e-9).floor() - first).clamp(0.0, 20.0) as usize;
         (0..=count).map(|at| (first + at as f64) * step).collect()
     }
 
     fn powers(&self) -> Vec<f64> {
-        let (first, last) = (self.low.log10().floor() as i32, self.high.log10().ceil() as i32);
+        let (first, last) = (self.low.log10().ceil() as i32 - 1, self.high.log10().floor() as i32 + 1);
         let between: &[f64] = if last - first <= 2 { &[1.0, 2.0, 5.0] } else { &[1.0] };
-        let every = ((last - first) as f64 / TICKS).ceil().max(1.0) as usize;
+        let every = (f64::from(last - first) / (TICKS + 1.0)).floor().max(1.0) as usize;
         let powers = (first..=last).step_by(every);
         powers.flat_map(|power| between.iter().map(move |digit| digit * 10_f64.powi(power))).collect()
     }
@@ -97,7 +102,7 @@ mod tests {
         let texts = |axis: Axis| axis.ticks().into_iter().map(|(_, text)| text).collect::<Vec<_>>();
         assert_eq!(texts(Axis::between(0.0, 1.0)), ["0", "0.2", "0.4", "0.6", "0.8", "1"]);
         assert_eq!(texts(Axis::between(-30.0, 95.0)), ["0", "50"]);
-        assert_eq!(texts(Axis::logarithmic([1e-4, 1.0].into_iter())), ["1e−4", "0.001", "0.01", "0.1", "1"]);
+        assert_eq!(texts(Axis::logarithmic([1e-4, 1.0].into_iter())), ["0.0001", "0.001", "0.01", "0.1", "1"]);
         assert_eq!(texts(Axis::logarithmic([2.0, 30.0].into_iter())), ["2", "5", "10", "20"]);
     }
 

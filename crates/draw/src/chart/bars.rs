@@ -1,7 +1,8 @@
 //! Bars: how numbers are spread, and how large named things are.
 
-use super::{Axis, BOTTOM, Ground, HEIGHT, opened, short};
+use super::{Axis, BOTTOM, Ground, HEIGHT, opened};
 use crate::escaped;
+use crate::number::in_words;
 use std::fmt::Write;
 
 /// How numbers are spread: so many in each of equally wide parts.
@@ -35,8 +36,8 @@ impl Columns {
                 "<rect class=\"bar\" x=\"{left:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{height:.1}\">\
                  <title>{count} from {} to {}</title></rect>",
                 (right - left - 0.8).max(0.6),
-                short(low),
-                short(low + width)
+                in_words(low),
+                in_words(low + width)
             );
         }
         ground.chart(&self.title, [&self.x, "how many"], &drawn)

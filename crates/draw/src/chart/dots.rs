@@ -1,7 +1,8 @@
 //! Dots in a plane.
 
-use super::{Axis, Ground, short};
+use super::{Axis, Ground};
 use crate::escaped;
+use crate::number::in_words;
 use std::fmt::Write;
 
 /// Pairs of numbers, beside the line where both are equal.
@@ -35,9 +36,9 @@ impl Dots {
                 drawn,
                 "<circle class=\"dot\" cx=\"{left:.1}\" cy=\"{top:.1}\" r=\"{radius:.1}\"><title>{}: {}, {}: {}{}</title></circle>",
                 escaped(&self.x),
-                short(*x),
+                in_words(*x),
                 escaped(&self.y),
-                short(*y),
+                in_words(*y),
                 if most > 1.0 { format!(" ({weight} samples)") } else { String::new() }
             );
         }

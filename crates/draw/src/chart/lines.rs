@@ -1,7 +1,8 @@
 //! Lines over a course.
 
-use super::{Axis, Ground, TOP, WIDTH, short};
+use super::{Axis, Ground, TOP, WIDTH};
 use crate::escaped;
+use crate::number::in_words;
 use std::fmt::Write;
 
 /// The most lines that can be told apart.
@@ -81,8 +82,8 @@ fn line(out: &mut String, ground: &Ground, at: usize, series: &Series) {
                 "<circle class=\"point s{at}\" cx=\"{left:.1}\" cy=\"{top:.1}\" r=\"{}\"><title>{}: {} at {}</title></circle>",
                 if points.len() > 40 { 1.5 } else { 2.5 },
                 escaped(&series.name),
-                short(*y),
-                short(*x)
+                in_words(*y),
+                in_words(*x)
             );
         }
     }

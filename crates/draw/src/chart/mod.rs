@@ -77,19 +77,3 @@ fn opened(title: &str, width: f64, height: f64) -> String {
          <title>{title}</title>"
     )
 }
-
-/// A number as it stands beside an axis or in a chart: at most four digits.
-pub fn short(value: f64) -> String {
-    let size = value.abs();
-    let text = if value == 0.0 {
-        "0".to_owned()
-    } else if !(1e-3..1e5).contains(&size) {
-        let text = format!("{value:.1e}");
-        text.replace(".0e", "e")
-    } else {
-        let digits = (3 - size.log10().floor() as i32).clamp(0, 6) as usize;
-        let text = format!("{value:.digits$}");
-        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
-    };
-    text.replace('-', "−")
-}
