@@ -158,6 +158,7 @@ const TRAIN_EXAMPLES: &str = "Examples:
   chainrule train houses.csv --target price,rent
   chainrule train houses.csv --target price --tune 30
   chainrule train clicks.parquet --target clicked --memory 1GB
+  chainrule train houses.csv --target price --report report.html
   chainrule train houses.csv --target price --run runs/1 && tensorboard --logdir runs
   chainrule train data/mnist --checkpoint run1 --every 30s --resume
   chainrule train mine.csv --target price --from model.safetensors --freeze 1 --out mine.safetensors
@@ -311,9 +312,13 @@ pub(crate) struct TrainArgs {
     /// The model file to write
     #[arg(long, short, value_name = "FILE", default_value = "model.safetensors")]
     pub(crate) out: PathBuf,
-    /// Record the run in this folder: settings, machine, curves (JSON lines, CSV, TensorBoard), model and scores
+    /// Record the run in this folder: settings, machine, curves (JSON lines, CSV, TensorBoard), model, scores, what was
+    /// measured of the network, and a report
     #[arg(long, value_name = "FOLDER", conflicts_with = "folds")]
     pub(crate) run: Option<PathBuf>,
+    /// Write a report of the training as a page [default: report.html in the folder of --run]
+    #[arg(long, value_name = "FILE", conflicts_with = "folds")]
+    pub(crate) report: Option<PathBuf>,
     /// Write the state of the training into this folder, to go on after a crash
     #[arg(long, value_name = "FOLDER")]
     pub(crate) checkpoint: Option<PathBuf>,

@@ -17,6 +17,7 @@ mod picture;
 mod predict;
 mod rate;
 mod record;
+mod report;
 mod samples;
 mod summary;
 mod train;

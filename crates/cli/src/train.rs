@@ -7,6 +7,7 @@ use crate::evaluate::{metrics, scores};
 use crate::input::keep_inputs;
 use crate::output::{DIM, HEADING, RESULT, bytes, count, number, peak_memory, say, text};
 use crate::record::Record;
+use crate::report;
 use crate::samples::{Input, Kept, read};
 use crate::watcher::Watcher;
 use anyhow::{Result, bail};
@@ -36,8 +37,10 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
         bail!(Usage(format!("{} is the name of a description: choose another --out", args.out.display())));
     }
     let read_from: Vec<&Path> = [args.data.as_path()].into_iter().chain(args.from.as_deref()).collect();
-    keep_inputs(&args.out, &read_from)?;
-    chainrule::check_writable(&args.out)?;
+    for written in [Some(&args.out), args.report.as_ref()].into_iter().flatten() {
+        keep_inputs(written, &read_from)?;
+        chainrule::check_writable(written)?;
+    }
     let start = args.from.as_deref().map(Model::load).transpose()?;
     let input = read(args, start.as_ref())?;
     let rows = input.stored.as_ref().map(|stored| stored.train.rows() + stored.validation.len());
@@ -87,13 +90,14 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     });
     watcher.bar.finish_and_clear();
     let Watcher { mut doctor, record, .. } = watcher;
+    let test = test.as_ref();
+    let mut evaluation = None;
     let result = match &outcome {
         Ok(outcome) => {
             let validation = validation.as_ref().unwrap_or(&train);
-            model.residuals = Residuals::held_out(&model, (validation, &held_out), test.as_ref())?;
-            let test = test.as_ref();
+            model.residuals = Residuals::held_out(&model, (validation, &held_out), test)?;
             let evaluate = |test| with_threads(args.threads.into(), || chainrule::evaluate(&model, test));
-            let evaluation = test.map(evaluate).transpose()?;
+            evaluation = test.map(evaluate).transpose()?;
             save(&model, &args.out)?;
             doctor.end(Ok(outcome), evaluation.as_ref());
             doctor.tell();
@@ -105,6 +109,18 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
             None
         }
     };
+    let source = report::Source {
+        model: &model,
+        evidence: doctor.evidence(),
+        start: &start,
+        outcome: outcome.as_ref().ok(),
+        test: test.zip(evaluation.as_ref()),
+        seconds: begin.elapsed().as_secs_f64(),
+    };
+    let in_run = args.run.as_ref().map(|folder| folder.join(report::FILE));
+    for path in args.report.iter().chain(&in_run) {
+        with_threads(args.threads.into(), || report::write(path, &source))?;
+    }
     if let Some(record) = record {
         record.end(&doctor, result.as_ref().map(|result| (&model, result)))?;
     }
