@@ -85,12 +85,16 @@ pub enum Block {
     },
 }
 
+/// The letters of a figure that take more than the usual room.
+const LONG: usize = 18;
+
 /// The report as a page. Names and values are text in it and nothing else; the page allows itself no connection to anywhere
 /// and no script.
 pub fn report(report: &Report) -> String {
     let mut out = String::from("<dl class=\"figures\">");
     for (name, value) in &report.figures {
-        let _ = write!(out, "<div><dt>{}</dt><dd>{}</dd></div>", escaped(name), escaped(value));
+        let kind = if value.chars().count() > LONG { " class=\"long\"" } else { "" };
+        let _ = write!(out, "<div{kind}><dt>{}</dt><dd>{}</dd></div>", escaped(name), escaped(value));
     }
     out.push_str("</dl>\n<section id=\"findings\"><h2>Findings</h2>\n");
     if report.findings.is_empty() {

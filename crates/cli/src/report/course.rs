@@ -70,13 +70,13 @@ pub(super) fn layers(evidence: &Evidence) -> Section {
             points: evidence.vitals.iter().filter_map(|v| Some((v.epoch as f64, pick(v.layers.get(at)?)?))).collect(),
         };
         let series: Vec<Series> = first.layers.iter().enumerate().map(of).collect();
-        if series.iter().all(|series| series.points.is_empty()) { Vec::new() } else { series }
+        if series.iter().flat_map(|series| &series.points).all(|point| point.1 == 0.0) { Vec::new() } else { series }
     };
     type Row = (&'static str, &'static str, bool, fn(&LayerVitals) -> Option<f64>);
     let charts: [Row; 4] = [
         ("Norm of the gradient by the weights", "‖∂C/∂W‖", true, |l| Some(l.gradient_norm)),
         ("What a step moves, as a share of the weights", "‖ΔW‖ / ‖W‖", true, |l| l.update_ratio),
-        ("Neurons that give 0 for every sample", "share", false, |l| (l.dead > 0.0).then_some(l.dead)),
+        ("Neurons that give 0 for every sample", "share", false, |l| Some(l.dead)),
         ("Activations where the slope is nearly 0", "share", false, |l| l.saturated),
     ];
     let mut blocks = Vec::new();

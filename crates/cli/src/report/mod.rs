@@ -3,7 +3,7 @@
 mod course;
 mod results;
 
-use crate::output::{count, number, percent};
+use crate::output::{count, percent};
 use anyhow::Result;
 use chainrule::data::Dataset;
 use chainrule::doctor::{Evidence, TargetFacts, diagnose};
@@ -75,11 +75,10 @@ fn figures(source: &Source<'_>) -> Result<Vec<(String, String)>> {
             Metrics::Values(metrics) => {
                 let r2 = metrics.r2.map(|r2| format!("{r2:.4}")).unwrap_or_default();
                 add("test R²", r2);
-                add("RMSE", number(metrics.rmse));
+                add("RMSE", format!("{:.4}", metrics.rmse));
             }
         }
     }
-    add("network", model.network.to_string());
     add("parameters", count(Summary::new(model)?.parameters));
     if let Some(facts) = &evidence.facts {
         add("rows to train", count(facts.rows));
@@ -92,6 +91,7 @@ fn figures(source: &Source<'_>) -> Result<Vec<(String, String)>> {
         None => add("ended", "it went to infinity".to_owned()),
     }
     add("seconds", format!("{:.1}", source.seconds));
+    add("network", model.network.to_string());
     Ok(figures)
 }
 

@@ -12,6 +12,8 @@ pub(super) struct Axis {
     pub(super) high: f64,
     /// Whether equal distances are equal factors; `low` is above 0 then.
     logarithmic: bool,
+    /// Whether there is nothing between whole numbers.
+    whole: bool,
 }
 
 impl Axis {
@@ -21,20 +23,25 @@ impl Axis {
         let room = if high > low { 0.04 * (high - low) } else { 0.5 * high.abs().max(1.0) };
         // A share or a loss does not go below 0 for the sake of room.
         let low = if low >= 0.0 { (low - room).max(0.0) } else { low - room };
-        Self { low, high: high + room, logarithmic: false }
+        Self { low, high: high + room, logarithmic: false, whole: false }
     }
 
     /// An axis that ends with the least and the largest value.
     pub(super) fn between(low: f64, high: f64) -> Self {
         let high = if high > low { high } else { low + 1.0 };
-        Self { low, high, logarithmic: false }
+        Self { low, high, logarithmic: false, whole: false }
+    }
+
+    /// The same axis, if there is nothing between whole numbers.
+    pub(super) fn of_whole_numbers(self, whole: bool) -> Self {
+        Self { whole, ..self }
     }
 
     /// An axis of factors for those of the values that are above 0.
     pub(super) fn logarithmic(values: impl Iterator<Item = f64>) -> Self {
         let (low, high) = ends(values.filter(|value| *value > 0.0)).unwrap_or((0.1, 1.0));
-        let high = high.max(low * 1.5);
-        Self { low: low / 1.2, high: high * 1.2, logarithmic: true }
+        let low = low.max(1.0 / LARGEST);
+        Self { low: low / 1.2, high: high.max(low * 1.5) * 1.2, logarithmic: true, whole: false }
     }
 
     /// Whether it can hold values above 0 only.
@@ -64,7 +71,7 @@ impl Axis {
     }
 
     fn round_values(&self) -> Vec<f64> {
-        let step = round_step((self.high - self.low) / TICKS);
+        let step = round_step((self.high - self.low) / TICKS).max(if self.whole { 1.0 } else { 0.0 });
         let first = (self.low / step - 1e-9).ceil();
         let count = ((self.high / step + 1e-9).floor() - first).clamp(0.0, 20.0) as usize;
         (0..=count).map(|at| (first + at as f64) * step).collect()
@@ -79,9 +86,12 @@ impl Axis {
     }
 }
 
+/// The largest value of an axis: differences of larger ones would not be finite.
+const LARGEST: f64 = 1e100;
+
 /// The least and the largest of the values that are finite.
 fn ends(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
-    let mut values = values.filter(|value| value.is_finite());
+    let mut values = values.filter(|value| value.is_finite()).map(|value| value.clamp(-LARGEST, LARGEST));
     let first = values.next()?;
     Some(values.fold((first, first), |(low, high), value| (low.min(value), high.max(value))))
 }

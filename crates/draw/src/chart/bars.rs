@@ -24,7 +24,12 @@ impl Columns {
     /// The chart.
     pub fn svg(&self) -> String {
         let top = self.counts.iter().copied().max().unwrap_or(0).max(1) as f64;
-        let ground = Ground { x: Axis::between(self.low, self.high), y: Axis::between(0.0, top * 1.04) };
+        let y = if self.is_steep() {
+            Axis::logarithmic([0.7, top].into_iter())
+        } else {
+            Axis::between(0.0, top * 1.04).of_whole_numbers(true)
+        };
+        let ground = Ground { x: Axis::between(self.low, self.high), y };
         let width = (ground.x.high - ground.x.low) / self.counts.len().max(1) as f64;
         let mut drawn = String::new();
         for (at, &count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
@@ -40,7 +45,15 @@ impl Columns {
                 in_words(low + width)
             );
         }
-        ground.chart(&self.title, [&self.x, "how many"], &drawn)
+        let name = if self.is_steep() { "how many (in factors)" } else { "how many" };
+        ground.chart(&self.title, [&self.x, name], &drawn)
+    }
+
+    /// Whether a few parts hold so much that the others would not be seen beside them.
+    fn is_steep(&self) -> bool {
+        let mut filled: Vec<u64> = self.counts.iter().copied().filter(|count| *count > 0).collect();
+        filled.sort_unstable();
+        filled.last().is_some_and(|top| *top > 50 * filled[filled.len() / 2])
     }
 }
 
@@ -54,19 +67,19 @@ pub struct Bars {
 }
 
 /// The width of a chart of bars.
-const WIDE: f64 = 560.0;
+const WIDE: f64 = 440.0;
 
 /// From one bar to the next.
 const ROW: f64 = 24.0;
 
 /// Room for a name.
-const NAMES: f64 = 190.0;
+const NAMES: f64 = 156.0;
 
 /// Room for a number in words.
-const WORDS: f64 = 120.0;
+const WORDS: f64 = 116.0;
 
 /// The most letters of a name that are shown.
-const MOST_LETTERS: usize = 26;
+const MOST_LETTERS: usize = 22;
 
 impl Bars {
     /// The chart.

@@ -48,7 +48,8 @@ impl Lines {
             Some(ends.map_or((x, x), |(low, high)| (low.min(x), high.max(x))))
         });
         let (low, high) = ends.unwrap_or((0.0, 1.0));
-        let ground = Ground { x: Axis::between(low, high), y };
+        let whole = xs.clone().all(|x| x == x.trunc());
+        let ground = Ground { x: Axis::between(low, high).of_whole_numbers(whole), y };
         let mut drawn = String::new();
         if let Some((at, why)) = &self.mark {
             let [x, bottom] = ground.place(*at, ground.y.low);

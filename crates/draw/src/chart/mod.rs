@@ -17,9 +17,9 @@ use std::fmt::Write;
 
 const WIDTH: f64 = 440.0;
 const HEIGHT: f64 = 250.0;
-const LEFT: f64 = 58.0;
+const LEFT: f64 = 56.0;
 const RIGHT: f64 = 14.0;
-const TOP: f64 = 14.0;
+const TOP: f64 = 28.0;
 const BOTTOM: f64 = 42.0;
 
 /// What the style of a page needs for charts.
@@ -58,11 +58,10 @@ impl Ground {
         let _ = write!(
             out,
             "<path class=\"axis\" d=\"M{LEFT} {TOP}V{bottom}H{right}\"/>{drawn}<text class=\"name\" x=\"{:.1}\" \
-             y=\"{:.1}\">{}</text><text class=\"name\" transform=\"translate(13 {:.1}) rotate(-90)\">{}</text></svg>",
+             y=\"{:.1}\">{}</text><text class=\"name start\" x=\"4\" y=\"14\">{}</text></svg>",
             f64::midpoint(LEFT, right),
             HEIGHT - 6.0,
             escaped(x_name),
-            f64::midpoint(TOP, bottom),
             escaped(y_name)
         );
         out
