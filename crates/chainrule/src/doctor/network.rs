@@ -134,7 +134,8 @@ pub(super) fn dead(evidence: &Evidence) -> Option<Finding> {
 }
 
 fn dead_in(vitals: &Vitals, when: &str, cure: &str) -> Option<Finding> {
-    let (number, layer) = hidden(vitals).max_by(|a, b| a.1.dead.total_cmp(&b.1.dead))?;
+    let rectified = hidden(vitals).filter(|(_, layer)| layer.activation == Activation::Relu);
+    let (number, layer) = rectified.max_by(|a, b| a.1.dead.total_cmp(&b.1.dead))?;
     (layer.dead > TOO_MANY).then(|| {
         Finding::new(
             Kind::DeadNeurons,
