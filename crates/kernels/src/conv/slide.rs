@@ -43,10 +43,8 @@ impl Slide {
         }
         let machine = Machine::best();
         let (_, outputs) = conv.per_group();
-        // The shape that wastes the fewest rows; of equal ones the tallest, which loads least.
-        let rows = [6, 5, 4].into_iter().min_by_key(|rows| outputs.div_ceil(*rows) * rows)?;
-        let mut slide =
-            Self { conv, machine, lanes: machine.lanes::<T>(), vectors: machine.vectors(6), rows, height: 1 };
+        let (rows, vectors) = Results::<T>::shape(machine, outputs);
+        let mut slide = Self { conv, machine, lanes: machine.lanes::<T>(), vectors, rows, height: 1 };
         let row = conv.per_group().0 * slide.line();
         slide.height = (SLAB / row).saturating_sub(slide.reach(0)).clamp(1, window.output[0]);
         Some(slide)
@@ -324,7 +322,7 @@ impl Slide {
         let mut at = 0;
         while at < row {
             let needed = (row - at) / self.lanes;
-            let vectors = if needed >= self.vectors { self.vectors } else { 1 << needed.ilog2() };
+            let vectors = 1 << needed.min(self.machine.vectors(CELLS)).ilog2();
             let weights = Weights {
                 x: slab[positions.start..].as_ptr(),
                 cells: self.cells(),
