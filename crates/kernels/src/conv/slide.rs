@@ -11,7 +11,7 @@ use super::{Conv, Window};
 use crate::gemm::machine::Machine;
 use crate::gemm::pack;
 use crate::team::{self, Shared};
-use crate::{MatRef, Real};
+use crate::{MatRef, Real, simd};
 use std::ops::Range;
 
 /// About how many numbers a slab holds: what stays in the second-level cache beside sums and weights.
@@ -273,12 +273,19 @@ impl Slide {
                 }
             }
         });
+        let (all, others) = sums.split_at_mut(of_piece);
+        for piece in others.chunks_exact(of_piece) {
+            simd(
+                #[inline(always)]
+                || all.iter_mut().zip(piece).for_each(|(sum, &more)| *sum += more),
+            );
+        }
         let (depth, outputs, row) = (self.conv.depth(), self.conv.per_group().1, self.outputs_row());
-        for (at, w) in w.iter_mut().enumerate() {
-            let (output, cell) = (at / depth, at % depth);
-            let group = output / outputs * (of_piece / self.conv.groups);
-            let place = group + cell * row + output % outputs;
-            *w = sums.chunks_exact(of_piece).map(|sums| sums[place]).sum();
+        for (group, w) in w.chunks_exact_mut(outputs * depth).enumerate() {
+            let of_group = &all[group * (of_piece / self.conv.groups)..];
+            for (output, w) in w.chunks_exact_mut(depth).enumerate() {
+                w.iter_mut().zip(of_group[output..].iter().step_by(row)).for_each(|(w, &sum)| *w = sum);
+            }
         }
     }
 

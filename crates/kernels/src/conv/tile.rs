@@ -35,12 +35,16 @@ impl Cells {
         self.channels * self.kernel[0] * self.kernel[1]
     }
 
-    /// Where each lies.
-    fn places(self) -> impl Iterator<Item = usize> {
-        let Self { channels, kernel: [height, width], plane, line, step } = self;
-        (0..channels).flat_map(move |channel| {
-            (0..height).flat_map(move |i| (0..width).map(move |j| channel * plane + i * line + j * step))
-        })
+    /// The place of the cell `[channel, row, column]`, and the cell behind it.
+    #[inline(always)]
+    fn next(&self, [channel, i, j]: [usize; 3]) -> (usize, [usize; 3]) {
+        let place = channel * self.plane + i * self.line + j * self.step;
+        let next = match [j + 1 < self.kernel[1], i + 1 < self.kernel[0]] {
+            [true, _] => [channel, i, j + 1],
+            [false, true] => [channel, i + 1, 0],
+            [false, false] => [channel + 1, 0, 0],
+        };
+        (place, next)
     }
 }
 
@@ -188,13 +192,15 @@ impl<T: Real, const ROWS: usize, const VECTORS: usize> Job for Weighed<T, ROWS, 
     #[inline(always)]
     fn run<S: Simd, const FUSED: bool>(self, simd: S) {
         let Weights { x, cells, row, mut sums, .. } = self.0;
-        let mut places = cells.places();
-        while let Some(first) = places.next() {
-            // Where cells are wanting at the end, the last one is seen again, and its sums go beyond those that count.
-            let mut last = first;
-            let seen: [*const T; ROWS] = from_fn(|i| {
-                last = if i == 0 { first } else { places.next().unwrap_or(last) };
-                x.wrapping_add(last)
+        let mut next = [0; 3];
+        while next[0] < cells.channels {
+            let mut place = 0;
+            let seen: [*const T; ROWS] = from_fn(|_| {
+                // Where cells are wanting at the end, the last one is seen again, and its sums go beyond those that count.
+                if next[0] < cells.channels {
+                    (place, next) = cells.next(next);
+                }
+                x.wrapping_add(place)
             });
             self.tile::<S, FUSED>(simd, seen, sums);
             sums = sums.wrapping_add(ROWS * row);
