@@ -9,6 +9,7 @@ mod baseline;
 mod builder;
 mod checkpoint;
 mod course;
+pub mod doctor;
 mod error;
 mod evaluate;
 mod explain;

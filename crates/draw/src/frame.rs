@@ -40,18 +40,29 @@ impl<D: Serialize> Frame<'_, D> {
     /// The page. What is given as text is text in it and nothing else: markup is escaped, and the data for the script
     /// cannot end its element. The page allows itself no connection to anywhere.
     pub(crate) fn page(&self) -> String {
-        let Self { style, body, script, .. } = self;
-        let title = escaped(self.title);
-        format!(
-            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-             <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
-             script-src 'unsafe-inline'\"><title>{title}</title><style>{COLOURS}{STYLE}{style}</style></head>\n<body><main>\
-             <h1>{title}</h1>\n{body}</main>\n\
-             <script type=\"application/json\" id=\"data\">{}</script><script>{script}</script></body></html>\n",
+        let body = format!(
+            "{}</main>\n<script type=\"application/json\" id=\"data\">{}</script><script>{}</script>",
+            self.body,
             data(self.data),
-        )
+            self.script
+        );
+        document(self.title, "script-src 'unsafe-inline'", self.style, &body)
     }
+}
+
+/// A page without a script, which may hold pictures; `body` is HTML.
+pub(crate) fn still(title: &str, style: &str, body: &str) -> String {
+    document(title, "img-src data:", style, &format!("{body}</main>"))
+}
+
+fn document(title: &str, allowed: &str, style: &str, body: &str) -> String {
+    let title = escaped(title);
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; {allowed}\">\
+         <title>{title}</title><style>{COLOURS}{STYLE}{style}</style></head>\n<body><main><h1>{title}</h1>\n{body}</body></html>\n"
+    )
 }
 
 /// JSON that cannot end the element it stands in.

@@ -1,8 +1,10 @@
 //! Pictures of a graph and its gradient: in layers as SVG, as DOT and Mermaid for other programs, and as a page that
-//! replays the forward pass and the sweep back, one edge at a time.
+//! replays the forward pass and the sweep back, one edge at a time. And charts, with the report of a training that is made
+//! of them.
 //!
 //! A [`Picture`] holds texts only. Whoever makes one reads them from a trace; nothing is computed here but places.
 
+pub mod chart;
 mod dot;
 mod form;
 mod frame;
@@ -11,6 +13,7 @@ mod mermaid;
 mod network;
 mod number;
 mod page;
+mod report;
 mod sample;
 mod svg;
 
@@ -20,6 +23,7 @@ pub use layout::{Layout, MOST_NODES};
 pub use mermaid::mermaid;
 pub use network::{Network, NetworkLayer, NetworkPool, network_svg};
 pub use page::page;
+pub use report::{Block, Card, Report, Section, report};
 pub use sample::{
     Columns, Fold, Kernel, MOST_COLUMNS, MOST_DRAWN, Mark, Normed, Sample, SampleLayer, fold, sample_page, sample_svg,
 };
