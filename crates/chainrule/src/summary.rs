@@ -71,7 +71,7 @@ fn described(layer: &Layer, number: usize) -> String {
     let alone = Layer { residual: None, ..*layer };
     match layer.residual {
         None => alone.to_string(),
-        Some(passed) if passed == 1 => format!("{alone} (z + what it takes)"),
+        Some(1) => format!("{alone} (z + what it takes)"),
         Some(passed) => format!("{alone} (z + what layer {} takes)", number + 1 - passed),
     }
 }

@@ -29,8 +29,8 @@ pub fn sample_page(sample: &Sample<'_>) -> String {
         drawn(sample, &folds, ""),
         legend()
     );
-    for column in 0..sample.columns() {
-        section(&mut body, sample, &folds[column], column);
+    for (column, fold) in folds.iter().enumerate() {
+        section(&mut body, sample, fold, column);
     }
     body.push_str(
         "</div><aside id=\"panel\" tabindex=\"0\" aria-label=\"The equation of what is pointed at\"><div id=\"equation\" role=\"status\"></div>\
@@ -126,7 +126,7 @@ fn section(out: &mut String, sample: &Sample<'_>, fold: &Fold, column: usize) {
     let _ = write!(
         out,
         "<section class=\"column\" data-column=\"{column}\"><h2>{heading}</h2><p>{said}</p><div class=\"maps\"></div>{}\
-         </section>\n",
+         </section>",
         table(sample, fold, column)
     );
 }

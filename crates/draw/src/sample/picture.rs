@@ -33,13 +33,11 @@ pub(super) fn drawn(sample: &Sample<'_>, folds: &[Fold], head: &str) -> String {
     }
     for (column, fold) in folds.iter().enumerate() {
         heading(&mut out, &columns, column, fold, sample.column_form(column));
-        let scales = Scales::new(sample, column);
+        let numbers = Numbers::new(sample, column, fold.step);
         for mark in &columns.marks[column] {
             match *mark {
-                Mark::Neuron { at, middle } => neuron(&mut out, sample, column, at, middle, &scales),
-                Mark::Channel { at, corner, size } => {
-                    channel(&mut out, sample, column, at, corner, size, fold.step, &scales);
-                }
+                Mark::Neuron { at, middle } => neuron(&mut out, sample, &numbers, at, middle),
+                Mark::Channel { at, corner, size } => channel(&mut out, sample, &numbers, at, corner, size),
             }
         }
     }
@@ -47,21 +45,24 @@ pub(super) fn drawn(sample: &Sample<'_>, folds: &[Fold], head: &str) -> String {
     out
 }
 
-/// What values and gradients of a column are measured by: the largest of each.
-struct Scales<'a> {
+/// The values and gradients of a column, and the largest of each, by which they are measured.
+struct Numbers<'a> {
+    column: usize,
+    /// From one cell of a plane that is drawn to the next.
+    step: usize,
     values: &'a [f64],
     gradient: &'a [f64],
     most_value: f64,
     most_gradient: f64,
 }
 
-impl<'a> Scales<'a> {
-    fn new(sample: &Sample<'a>, column: usize) -> Self {
+impl<'a> Numbers<'a> {
+    fn new(sample: &Sample<'a>, column: usize, step: usize) -> Self {
         let (values, gradient) = match column.checked_sub(1).map(|at| &sample.layers[at]) {
             None => (sample.inputs, sample.input_gradient),
             Some(layer) => (layer.a, layer.delta),
         };
-        Self { values, gradient, most_value: most(values), most_gradient: most(gradient) }
+        Self { column, step, values, gradient, most_value: most(values), most_gradient: most(gradient) }
     }
 }
 
@@ -137,9 +138,9 @@ fn planes(out: &mut String, below: &[Mark], here: &[Mark]) {
     let _ = write!(out, "<path class=\"plain\" d=\"{path}\"/>");
 }
 
-fn neuron(out: &mut String, sample: &Sample<'_>, column: usize, at: usize, [x, y]: [f64; 2], scales: &Scales<'_>) {
-    let (value, gradient) = (scales.values[at], scales.gradient[at]);
-    let (value_shade, gradient_shade) = (shade(value, scales.most_value), shade(gradient, scales.most_gradient));
+fn neuron(out: &mut String, sample: &Sample<'_>, numbers: &Numbers<'_>, at: usize, [x, y]: [f64; 2]) {
+    let (column, value, gradient) = (numbers.column, numbers.values[at], numbers.gradient[at]);
+    let (value_shade, gradient_shade) = (shade(value, numbers.most_value), shade(gradient, numbers.most_gradient));
     let (top, bottom, r) = (y - RADIUS, y + RADIUS, RADIUS);
     let _ = write!(
         out,
@@ -178,17 +179,15 @@ fn said(sample: &Sample<'_>, column: usize, at: usize, value: f64, gradient: f64
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "a place has four numbers")]
 fn channel(
     out: &mut String,
     sample: &Sample<'_>,
-    column: usize,
+    numbers: &Numbers<'_>,
     at: usize,
     [x, y]: [f64; 2],
     [width, height]: [f64; 2],
-    step: usize,
-    scales: &Scales<'_>,
 ) {
+    let (column, step) = (numbers.column, numbers.step);
     let Form::Planes([_, rows, cols]) = sample.column_form(column) else { return };
     let name = match column {
         0 => format!("inputs, channel {at}: x and ∂C/∂x"),
@@ -198,7 +197,7 @@ fn channel(
     let plane = at * rows * cols..(at + 1) * rows * cols;
     let is_ink = column == 0;
     for (part, values, most) in
-        [(0, &scales.values[plane.clone()], scales.most_value), (1, &scales.gradient[plane], scales.most_gradient)]
+        [(0, &numbers.values[plane.clone()], numbers.most_value), (1, &numbers.gradient[plane], numbers.most_gradient)]
     {
         let left = x + f64::from(part) * (width + SEAM);
         let (drawn_rows, drawn_cols) = (rows.div_ceil(step), cols.div_ceil(step));

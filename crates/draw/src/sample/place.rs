@@ -105,8 +105,8 @@ impl Columns {
         }
         let [right, head] = ends.unwrap_or_default();
         let width = head.max(right + folds.last().map_or(0.0, |fold| longest(sample.output_names, fold))) + MARGIN;
-        let foot = top + tallest + 24.0;
-        Self { width, height: foot + LINE + MARGIN, marks, middles, heads, first_line: MARGIN + 12.0, foot }
+        let foot = top + tallest + if folds.iter().any(|fold| fold.folded() > 0) { 24.0 } else { 0.0 };
+        Self { width, height: foot + MARGIN, marks, middles, heads, first_line: MARGIN + 12.0, foot }
     }
 }
 
