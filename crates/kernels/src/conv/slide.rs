@@ -10,6 +10,7 @@ use super::tile::{CELLS, Cells, Results, Weights};
 use super::{Conv, Window};
 use crate::gemm::machine::Machine;
 use crate::gemm::pack;
+use crate::prefetch::prefetch_part;
 use crate::team::{self, Shared};
 use crate::{MatRef, Real, simd};
 use std::ops::Range;
@@ -225,7 +226,8 @@ impl Slide {
             for top in (0..height).step_by(self.height) {
                 let rows = top..(top + self.height).min(height);
                 self.fill(x, picture, group, top, slab);
-                self.tiles(packed, slab, rows.len(), sums);
+                let soon = [self.behind(x, picture, group), &*y];
+                self.tiles(packed, slab, rows.len(), sums, soon);
                 for (y, sums) in y.chunks_exact_mut(height * width).zip(sums.chunks_exact(self.sums_row())) {
                     let y = y[rows.start * width..rows.end * width].chunks_exact_mut(width);
                     y.zip(sums.chunks_exact(self.line())).for_each(|(y, sums)| super::copy_short(&sums[..width], y));
@@ -234,12 +236,21 @@ impl Slide {
         }
     }
 
+    /// A group's numbers of the next picture: they are asked for while this one is computed.
+    fn behind<'x, T>(&self, x: &'x [T], picture: usize, group: usize) -> &'x [T] {
+        let len = x.len() / (self.conv.batch * self.conv.groups);
+        let first = ((picture + 1) * self.conv.groups + group) * len;
+        x.get(first..first + len).unwrap_or_default()
+    }
+
     /// The sums at all positions of so many rows of a slab.
-    fn tiles<T: Real>(&self, packed: &[T], slab: &[T], rows: usize, sums: &mut [T]) {
+    fn tiles<T: Real>(&self, packed: &[T], slab: &[T], rows: usize, sums: &mut [T], soon: [&[T]; 2]) {
         let positions = (rows - 1) * self.line() + self.conv.window.output[1];
         assert!(slab.len() == self.slab() && packed.len() == self.bands() * self.rows * self.conv.depth());
         assert!(sums.len() >= self.bands() * self.rows * self.sums_row() && positions <= self.height * self.line());
-        for at in (0..positions).step_by(self.width()) {
+        let panels = positions.div_ceil(self.width());
+        for (panel, at) in (0..positions).step_by(self.width()).enumerate() {
+            soon.iter().for_each(|numbers| prefetch_part(numbers, panel, panels));
             let results = Results {
                 bands: self.bands(),
                 weights: packed.as_ptr(),
@@ -298,7 +309,10 @@ impl Slide {
             self.fill(x, picture, group, top, slab);
             self.turn(p, picture, group, rows.clone(), piles);
             let positions = (rows.len() - 1) * self.line() + self.conv.window.output[1];
-            for at in (0..positions).step_by(POSITIONS) {
+            let soon = [self.behind(x, picture, group), self.behind(p, picture, group)];
+            let parts = positions.div_ceil(POSITIONS);
+            for (part, at) in (0..positions).step_by(POSITIONS).enumerate() {
+                soon.iter().for_each(|numbers| prefetch_part(numbers, part, parts));
                 self.add(slab, piles, at..(at + POSITIONS).min(positions), sums);
             }
         }
