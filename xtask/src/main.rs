@@ -70,7 +70,7 @@ const FLOORS: &[&[&str]] = &[
     &["chainrule-kernels", "chainrule-data", "chainrule-draw"],
     &["chainrule-engine"],
     &["chainrule"],
-    &["chainrule-onnx", "chainrule-bench"],
+    &["chainrule-onnx", "chainrule-play", "chainrule-bench"],
     &["chainrule-cli"],
 ];
 

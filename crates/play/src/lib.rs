@@ -1,0 +1,15 @@
+//! The playground's engine: what a page asks as JSON, answered by the engine that does the real training.
+//!
+//! ```
+//! use chainrule_play::Playground;
+//! let mut playground = Playground::new(|| 0.0);
+//! let answer = playground.answer(r#"{"do": "hello"}"#);
+//! assert!(answer.starts_with(r#"{"ok":"#));
+//! ```
+
+mod hello;
+pub mod page;
+mod playground;
+pub mod protocol;
+
+pub use playground::Playground;
