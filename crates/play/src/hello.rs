@@ -9,11 +9,17 @@ pub(crate) const SETS: &[&str] = &["circle", "xor", "gauss", "spiral", "own"];
 /// The features of a point.
 pub(crate) const FEATURES: &[&str] = &["x", "y", "x^2", "y^2", "xy", "sin x", "sin y"];
 
+/// The most points of a set.
+pub const MOST_POINTS: usize = 2000;
+
+/// Points are seen where x and y are between minus this and this.
+pub const REACH: f64 = 6.0;
+
 /// What requests may ask for.
 pub(crate) const LIMITS: Limits = Limits {
     expression: 2000,
     nodes: chainrule_draw::MOST_NODES,
-    points: 2000,
+    points: MOST_POINTS,
     layers: 8,
     neurons: 16,
     batch_size: 256,

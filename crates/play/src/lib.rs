@@ -12,4 +12,5 @@ pub mod page;
 mod playground;
 pub mod protocol;
 
+pub use hello::{MOST_POINTS, REACH};
 pub use playground::Playground;
