@@ -7,10 +7,13 @@
 //! assert!(answer.starts_with(r#"{"ok":"#));
 //! ```
 
+mod expression;
 mod hello;
 pub mod page;
+mod picture;
 mod playground;
 pub mod protocol;
 
 pub use hello::{MOST_POINTS, REACH};
+pub use picture::picture;
 pub use playground::Playground;

@@ -1,5 +1,6 @@
 //! From the text of a request to the text of its answer.
 
+use crate::expression::expression;
 use crate::hello::hello;
 use crate::protocol::{Answer, Failure, Own, Request};
 use serde::Serialize;
@@ -31,6 +32,7 @@ impl Playground {
         match serde_json::from_str::<Request>(text) {
             Err(error) => written::<()>(Err(Failure::new(format!("this is no request: {error}")))),
             Ok(Request::Hello) => written(Ok(hello(self.own.clone()))),
+            Ok(Request::Expression(asked)) => written(expression(&asked)),
             Ok(_) => written::<()>(Err(Failure::new("not yet"))),
         }
     }

@@ -170,7 +170,7 @@ pub struct Own {
 pub struct ExpressionRequest {
     /// The expression, as `chainrule grad` takes it.
     pub source: String,
-    /// A value for each variable.
+    /// Values of its variables: one that is missing counts as 1, one of no variable does not count.
     #[serde(default)]
     pub values: BTreeMap<String, f64>,
 }
