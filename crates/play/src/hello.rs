@@ -43,7 +43,7 @@ impl Default for Settings {
             loss: text("binary-cross-entropy"),
             optimizer: text("sgd"),
             init: text("glorot-uniform"),
-            learning_rate: 0.1,
+            learning_rate: 0.03,
             l2: 0.0,
             batch_size: 10,
             seed: 0,

@@ -9,6 +9,7 @@
 
 mod expression;
 mod hello;
+mod network;
 pub mod page;
 mod picture;
 mod playground;

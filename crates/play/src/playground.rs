@@ -2,22 +2,22 @@
 
 use crate::expression::expression;
 use crate::hello::hello;
-use crate::protocol::{Answer, Failure, Own, Request};
+use crate::network::Playing;
+use crate::protocol::{Answer, Begun, Failure, Own, Request, Settings};
 use serde::Serialize;
 
 /// What one page works with.
-#[derive(Debug)]
 pub struct Playground {
     /// Milliseconds since some moment.
-    #[expect(dead_code, reason = "for training")]
     clock: fn() -> f64,
     own: Option<Own>,
+    network: Option<Playing>,
 }
 
 impl Playground {
     /// A playground whose clock shows milliseconds since any fixed moment.
     pub fn new(clock: fn() -> f64) -> Self {
-        Self { clock, own: None }
+        Self { clock, own: None, network: None }
     }
 
     /// Offers the user's own points.
@@ -28,13 +28,39 @@ impl Playground {
     }
 
     /// Answers a request; see [`protocol`](crate::protocol).
+    ///
+    /// The work of an answer is bounded, and so is the answer. It is done on one thread: networks of this size are too
+    /// small to share.
     pub fn answer(&mut self, text: &str) -> String {
-        match serde_json::from_str::<Request>(text) {
+        chainrule::with_threads(1, || match serde_json::from_str(text) {
+            Ok(request) => self.answer_request(request),
             Err(error) => written::<()>(Err(Failure::new(format!("this is no request: {error}")))),
-            Ok(Request::Hello) => written(Ok(hello(self.own.clone()))),
-            Ok(Request::Expression(asked)) => written(expression(&asked)),
-            Ok(_) => written::<()>(Err(Failure::new("not yet"))),
+        })
+    }
+
+    fn answer_request(&mut self, request: Request) -> String {
+        match request {
+            Request::Hello => written(Ok(hello(self.own.clone()))),
+            Request::Expression(asked) => written(expression(&asked)),
+            Request::Begin(settings) => written(self.begin(settings)),
+            Request::Train(asked) => {
+                let clock = self.clock;
+                written(self.playing().and_then(|playing| playing.train(asked, clock)))
+            }
+            Request::Sample(asked) => written(self.playing().and_then(|playing| playing.sample(asked))),
+            Request::Neuron(asked) => written(self.playing().and_then(|playing| playing.neuron(asked))),
+            Request::Digit(_) => written::<()>(Err(Failure::new("not yet"))),
         }
+    }
+
+    fn begin(&mut self, settings: Settings) -> Result<Begun, Failure> {
+        let (playing, begun) = Playing::begin(settings)?;
+        self.network = Some(playing);
+        Ok(begun)
+    }
+
+    fn playing(&mut self) -> Result<&mut Playing, Failure> {
+        self.network.as_mut().ok_or_else(|| Failure::new("there is no network yet: begin one with network.begin"))
     }
 }
 
