@@ -6,7 +6,7 @@ import { pretty } from "./diagram.js";
 /** @import {Begun, Choice, Frame, Neuron, Settings} from "../types.js" */
 
 /** @param {Settings} settings @param {number} layer @param {number} neuron */
-export function nameOf(settings, layer, neuron) {
+function nameOf(settings, layer, neuron) {
   if (layer === 0) return pretty(settings.features[neuron] ?? "");
   return layer > settings.hidden.length ? "the output" : `neuron ${neuron + 1} of layer ${layer}`;
 }

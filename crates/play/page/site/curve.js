@@ -25,7 +25,7 @@ export function curve(canvas) {
     const end = Math.max(moments[moments.length - 1].step, 1);
     const x = (/** @type {number} */ step) => EDGE.left + (step / end) * (width - EDGE.left - EDGE.right);
     const y = (/** @type {number} */ loss) => height - EDGE.bottom - (loss / most) * (height - EDGE.top - EDGE.bottom);
-    context.font = "12px system-ui, sans-serif";
+    context.font = "12px Arial, sans-serif";
     context.fillStyle = colour("quiet");
     context.fillText(number(most), EDGE.left, 11);
     context.fillText("0", EDGE.left, height - 4);

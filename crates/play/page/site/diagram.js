@@ -49,7 +49,7 @@ export function diagram(frame, hello, wishes) {
       return tile;
     });
     tiles.push(list.filter((_, at) => settings.features.includes(hello.features[at])));
-    return make("div", { class: "column features" }, make("div", { class: "head" }, make("span", {}, "Features")), ...list);
+    return make("div", { class: "column features" }, make("div", { class: "head" }, make("span", {}, "Features")), make("div", { class: "tiles" }, ...list));
   }
 
   /** @param {Settings} settings @param {string} feature */
@@ -78,14 +78,14 @@ export function diagram(frame, hello, wishes) {
         small(`less${at}`, `one neuron less in layer ${at + 1}`, "−", size > 1, resize(-1)),
         make("b", {}, String(size)),
         small(`more${at}`, `one neuron more in layer ${at + 1}`, "+", size < hello.limits.neurons, resize(1))));
-    return make("div", { class: "column" }, head, ...list);
+    return make("div", { class: "column" }, head, make("div", { class: "tiles" }, ...list));
   }
 
   /** @param {number} layer */
   function output(layer) {
     const one = tile(layer, 0, "the output");
     tiles.push([one]);
-    return make("div", { class: "column" }, make("div", { class: "head" }, make("span", {}, "Output")), one);
+    return make("div", { class: "column" }, make("div", { class: "head" }, make("span", {}, "Output")), make("div", { class: "tiles" }, one));
   }
 
   /** @param {Settings} settings */

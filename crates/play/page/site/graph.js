@@ -63,13 +63,13 @@ function node({ picture, layout, gradient }, at) {
 export function graph(answer) {
   const { width, height } = answer.layout;
   const tip = draw("marker", {
-    id: "tip", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto",
+    id: "tip", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 10, markerHeight: 10, markerUnits: "userSpaceOnUse", orient: "auto",
   }, draw("path", { class: "tip", d: "M0 0 8 4 0 8z" }));
   const edges = answer.picture.edges.map((_, at) => edge(answer, at));
   const nodes = answer.picture.nodes.map((_, at) => node(answer, at));
   const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "The graph" },
     draw("defs", {}, tip), ...edges, ...nodes);
-  svg.style.width = `${width}px`;
+  svg.style.width = `${1.25 * width}px`;
   svg.style.minWidth = `${0.72 * width}px`;
   return { svg, edges, nodes };
 }

@@ -3,7 +3,7 @@
 import { EngineError } from "./transport.js";
 import { find, make, newest, number, onClick, percent } from "./dom.js";
 import { onTheme } from "./colours.js";
-import { chosen, nameOf } from "./chosen.js";
+import { chosen } from "./chosen.js";
 import { curve } from "./curve.js";
 import { diagram } from "./diagram.js";
 import { ownPoints } from "./own.js";
@@ -99,7 +99,7 @@ export function network(engine, hello) {
     paint();
     numbers(next);
     findings(next);
-    if (choice?.kind === "neuron" && performance.now() - asked > EQUATION_EVERY) ask(choice);
+    if (choice?.kind === "neuron" && (!training.playing || performance.now() - asked > EQUATION_EVERY)) ask(choice);
   }
 
   function paint() {
@@ -107,8 +107,11 @@ export function network(engine, hello) {
     drawing.paint(begun, frame, choice);
     const [layer, neuron] = choice?.kind === "neuron" ? [choice.layer, choice.neuron] : [begun.layers.length - 1, 0];
     field.paint(frame.maps[layer - 1].maps[neuron], frame.side, begun.points, followed);
-    const name = nameOf(settings, layer, neuron);
-    id("out-title").textContent = name === "the output" ? "Output" : name.replace("n", "N");
+    const hidden = layer < begun.layers.length - 1;
+    const scale = number(frame.maps[layer - 1].scales[neuron]);
+    id("out-title").textContent = hidden ? `Neuron ${neuron + 1} of layer ${layer}` : "Output";
+    id("least").textContent = hidden ? `−${scale}` : "class 0";
+    id("most").textContent = hidden ? scale : "class 1";
     losses.paint();
     if (choice?.kind === "edge" || told || !choice) chosen(id("chosen"), begun, frame, choice, told, settings, choose);
   }

@@ -41,12 +41,18 @@ export function sweep(picture, until) {
     }
     scene.words = step.words;
   }
+  if (until === picture.steps.length) sums(picture, scene);
   const last = picture.steps[until - 1];
   if (last?.kind === "edge") {
     scene.nowEdges.add(last.edge);
     scene.nowNodes.add(picture.edges[last.edge].to);
   } else if (last) scene.nowNodes.add(last.node);
   return scene;
+}
+
+/** At the end each node shows what its pile was summed from. @param {Picture} picture @param {Scene} scene */
+function sums(picture, scene) {
+  picture.nodes.forEach(({ gradient }, at) => gradient !== null && scene.piles.set(at, gradient));
 }
 
 /** How many steps the walks along all listed paths have. @param {Picture} picture */
@@ -59,10 +65,8 @@ export const strides = (picture) => picture.walks.reduce((sum, walk) => sum + wa
  */
 export function walk(picture, until) {
   const scene = empty("Each path from the top to a variable is walked on its own. Dashed edges are visited again.");
-  picture.nodes.forEach((node, at) => {
-    scene.values.add(at);
-    if (node.gradient !== null) scene.piles.set(at, node.gradient);
-  });
+  picture.nodes.forEach((_, at) => scene.values.add(at));
+  sums(picture, scene);
   picture.edges.forEach((_, at) => scene.partials.add(at));
   const seen = new Set();
   for (const [at, path] of picture.walks.entries()) {

@@ -23,7 +23,8 @@ export const SPEEDS = /** @type {const} */ ([
  */
 export function trainer(engine, wishes) {
   let playing = false;
-  let asking = false;
+  /** The request on its way. @type {Promise<void> | null} */
+  let asking = null;
   /** Frames of a network that was begun anew meanwhile are not drawn. */
   let generation = 0;
   /** @type {Frame | null} */
@@ -37,8 +38,12 @@ export function trainer(engine, wishes) {
 
   /** @param {number | undefined} steps */
   async function ask(steps) {
-    if (asking) return;
-    asking = true;
+    asking ??= train(steps);
+    await asking;
+  }
+
+  /** @param {number | undefined} steps */
+  async function train(steps) {
     const mine = generation;
     try {
       const learning_rate = rate;
@@ -49,9 +54,10 @@ export function trainer(engine, wishes) {
       if (mine === generation) pause();
       wishes.failed(error);
     } finally {
-      asking = false;
+      asking = null;
     }
-    if (playing && speed === "full" && !document.hidden) ask(undefined);
+    if (!playing) requestAnimationFrame(turn);
+    else if (speed === "full" && !document.hidden) ask(undefined);
   }
 
   const steps = () => SPEEDS.find(([name]) => name === speed)?.[2](epoch);
@@ -93,8 +99,8 @@ export function trainer(engine, wishes) {
     },
     async step() {
       pause();
+      await asking;
       await ask(1);
-      requestAnimationFrame(turn);
     },
     /** @param {Settings} settings */
     async begin(settings) {
