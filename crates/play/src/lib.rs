@@ -7,6 +7,7 @@
 //! assert!(answer.starts_with(r#"{"ok":"#));
 //! ```
 
+mod digit;
 mod expression;
 mod hello;
 mod network;

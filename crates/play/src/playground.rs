@@ -1,5 +1,6 @@
 //! From the text of a request to the text of its answer.
 
+use crate::digit::Digits;
 use crate::expression::expression;
 use crate::hello::hello;
 use crate::network::Playing;
@@ -12,12 +13,13 @@ pub struct Playground {
     clock: fn() -> f64,
     own: Option<Own>,
     network: Option<Playing>,
+    digits: Option<Digits>,
 }
 
 impl Playground {
     /// A playground whose clock shows milliseconds since any fixed moment.
     pub fn new(clock: fn() -> f64) -> Self {
-        Self { clock, own: None, network: None }
+        Self { clock, own: None, network: None, digits: None }
     }
 
     /// Offers the user's own points.
@@ -49,7 +51,7 @@ impl Playground {
             }
             Request::Sample(asked) => written(self.playing().and_then(|playing| playing.sample(asked))),
             Request::Neuron(asked) => written(self.playing().and_then(|playing| playing.neuron(asked))),
-            Request::Digit(_) => written::<()>(Err(Failure::new("not yet"))),
+            Request::Digit(asked) => written(self.digits().and_then(|digits| digits.read(&asked))),
         }
     }
 
@@ -57,6 +59,14 @@ impl Playground {
         let (playing, begun) = Playing::begin(settings)?;
         self.network = Some(playing);
         Ok(begun)
+    }
+
+    fn digits(&mut self) -> Result<&mut Digits, Failure> {
+        let digits = match self.digits.take() {
+            Some(digits) => digits,
+            None => Digits::new()?,
+        };
+        Ok(self.digits.insert(digits))
     }
 
     fn playing(&mut self) -> Result<&mut Playing, Failure> {
