@@ -33,7 +33,7 @@ export function diagram(frame, hello, wishes) {
   /** @type {Line[]} */
   let lines = [];
   let built = "";
-  /** @type {[Begun, Frame, Choice | null] | null} */
+  /** @type {[Frame, Choice | null] | null} */
   let last = null;
 
   /** @param {string} key @param {string} label @param {string} sign @param {boolean} able @param {() => void} then */
@@ -159,7 +159,7 @@ export function diagram(frame, hello, wishes) {
   });
   new ResizeObserver(() => {
     measure();
-    if (last) edges(last[1], last[2]);
+    if (last) edges(...last);
   }).observe(board);
 
   return {
@@ -171,11 +171,16 @@ export function diagram(frame, hello, wishes) {
       build(settings);
       measure();
     },
-    /** @param {Begun} begun @param {Frame} now @param {Choice | null} choice */
-    paint(begun, now, choice) {
-      last = [begun, now, choice];
+    /**
+     * @param {Begun} begun
+     * @param {Frame} now
+     * @param {Choice | null} choice
+     * @param {Choice | null} lit whose edges stand out
+     */
+    paint(begun, now, choice, lit) {
+      last = [now, lit];
       maps(begun, now);
-      edges(now, choice);
+      edges(now, lit);
       mark(choice);
     },
     /**

@@ -33,7 +33,7 @@ export function network(engine, hello) {
   let choice = null;
   /** @type {Neuron | null} */
   let told = null;
-  /** @type {Point | null} */
+  /** The sample that is followed, and the neuron where it is. @type {{ point: Point, at: Choice | null } | null} */
   let followed = null;
   let asked = 0;
   let opened = false;
@@ -81,13 +81,14 @@ export function network(engine, hello) {
   /** @param {Begun} next */
   function begin(next) {
     begun = next;
+    frame = next.frame;
     id("problem").hidden = true;
     losses.clear();
+    drawing.shape(settings);
+    if (choice && (choice.layer >= next.layers.length || outside(choice, next.layers))) choice = null;
     walk.take(null);
     walk.limit(next.points.train.length);
-    if (choice && (choice.layer >= next.layers.length || outside(choice, next.layers))) choice = null;
     told = null;
-    drawing.shape(settings);
     take(next.frame);
     if (choice) choose(choice);
   }
@@ -104,9 +105,9 @@ export function network(engine, hello) {
 
   function paint() {
     if (!begun || !frame) return;
-    drawing.paint(begun, frame, choice);
+    drawing.paint(begun, frame, choice, followed?.at ?? choice);
     const [layer, neuron] = choice?.kind === "neuron" ? [choice.layer, choice.neuron] : [begun.layers.length - 1, 0];
-    field.paint(frame.maps[layer - 1].maps[neuron], frame.side, begun.points, followed);
+    field.paint(frame.maps[layer - 1].maps[neuron], frame.side, begun.points, followed?.point ?? null);
     const hidden = layer < begun.layers.length - 1;
     const scale = number(frame.maps[layer - 1].scales[neuron]);
     id("out-title").textContent = hidden ? `Neuron ${neuron + 1} of layer ${layer}` : "Output";
@@ -143,7 +144,6 @@ export function network(engine, hello) {
     training.pause();
     try {
       const sample = await engine.call("network.sample", { index });
-      followed = sample.point;
       walk.take(sample);
     } catch (error) {
       failed(error);
@@ -152,7 +152,11 @@ export function network(engine, hello) {
 
   /** @param {Sample | null} sample @param {number} at */
   function moved(sample, at) {
-    followed = sample?.point ?? null;
+    const move = sample?.moves[at - 1];
+    followed = sample && {
+      point: sample.point,
+      at: move ? { kind: "neuron", layer: Math.min(move.layer, settings.hidden.length + 1), neuron: move.neuron } : null,
+    };
     drawing.badges(badgeAfter(sample, at, settings));
     paint();
   }

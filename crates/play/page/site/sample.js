@@ -35,8 +35,9 @@ export function sampleWalk(panel, wishes) {
     rail.value = String(at);
     back.disabled = at === 0;
     forth.disabled = at === sample.moves.length;
-    words.textContent = at === 0 ? first(sample) : sample.moves[at - 1].words;
-    rail.setAttribute("aria-valuetext", words.textContent);
+    const said = at === 0 ? first(sample) : sample.moves[at - 1].words;
+    words.replaceChildren(...said.split(/(?<=; )/).map((line) => make("span", { class: "line" }, line)));
+    rail.setAttribute("aria-valuetext", said);
     wishes.moved(sample, at);
   }
 
