@@ -71,7 +71,7 @@ const FLOORS: &[&[&str]] = &[
     &["chainrule-engine"],
     &["chainrule"],
     &["chainrule-onnx", "chainrule-play", "chainrule-bench"],
-    &["chainrule-cli"],
+    &["chainrule-cli", "chainrule-play-web"],
 ];
 
 /// Imports go down only, and the drawing in ARCHITECTURE.md shows the imports that there are.

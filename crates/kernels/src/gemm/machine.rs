@@ -101,7 +101,7 @@ impl Machine {
             Self::Avx2(simd) => Simd::vectorize(simd, With::<_, true>(job)),
             #[cfg(target_arch = "aarch64")]
             Self::Neon(simd) => Simd::vectorize(simd, With::<_, true>(job)),
-            Self::Portable => job.run::<_, false>(Scalar128b),
+            Self::Portable => Simd::vectorize(Scalar128b, With::<_, false>(job)),
         }
     }
 }
