@@ -134,8 +134,10 @@ function overlay(canvas, tint, answer, digit) {
   context.clearRect(0, 0, SIDE, SIDE);
   if (!answer || digit === null) return;
   const gradient = answer.gradients[digit];
-  const most = Math.max(...gradient.map(Math.abs), 1e-12);
-  paintMap(tint, btoa(gradient.map((one) => String.fromCharCode(128 + Math.round((127 * one) / most))).join("")), SIDE);
+  // The few strongest would leave the rest pale.
+  const most = gradient.map(Math.abs).sort((a, b) => a - b)[Math.floor(0.98 * gradient.length)] || 1;
+  const byte = (/** @type {number} */ one) => 128 + Math.round(127 * Math.max(-1, Math.min(1, one / most)));
+  paintMap(tint, btoa(gradient.map((one) => String.fromCharCode(byte(one))).join("")), SIDE);
   context.drawImage(tint, 0, 0);
   context.fillStyle = colour("ink");
   answer.pixels.forEach((pixel, at) => {

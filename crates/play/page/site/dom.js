@@ -77,6 +77,20 @@ export function button(text, then, attributes = {}) {
   return element;
 }
 
+const ICONS = { back: "M14 4 6 10l8 6z", forth: "m6 4 8 6-8 6z" };
+
+/**
+ * A button that goes one step.
+ * @param {keyof typeof ICONS} way
+ * @param {string} label
+ * @param {() => void} then
+ */
+export function stepButton(way, label, then) {
+  const one = button("", then, { "aria-label": label });
+  one.append(draw("svg", { class: "icon", viewBox: "0 0 20 20", "aria-hidden": "true" }, draw("path", { d: ICONS[way] })));
+  return one;
+}
+
 /**
  * The context of a canvas whose points are the screen's, however dense they are; null while it is not shown.
  * @param {HTMLCanvasElement} canvas

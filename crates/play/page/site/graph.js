@@ -8,6 +8,7 @@ import { draw } from "./dom.js";
 /** As crates/draw lays nodes out. */
 const HEIGHT = 66;
 const LONGEST = 26;
+const LETTER = 7.8;
 
 /** @param {string} text */
 const short = (text) => (text.length <= LONGEST ? text : `${text.slice(0, LONGEST - 1)}…`);
@@ -31,8 +32,11 @@ function edge({ picture, layout }, at) {
   if (partial !== null) {
     const [[x0, y0], [x1, y1]] = points;
     const whole = `∂${picture.nodes[from].name}/∂${picture.nodes[to].name} = ${partial}`;
-    const place = { class: "partial", x: (x0 + x1) / 2, y: (y0 + y1) / 2 + 4 };
-    group.append(draw("text", place, draw("title", {}, whole), short(partial)));
+    const [x, y] = [(x0 + x1) / 2, (y0 + y1) / 2];
+    const width = LETTER * short(partial).length + 8;
+    group.append(draw("g", { class: "partial" },
+      draw("rect", { x: x - width / 2, y: y - 10, width, height: 20, rx: 6 }),
+      draw("text", { x, y: y + 4 }, draw("title", {}, whole), short(partial))));
   }
   return group;
 }
@@ -69,7 +73,7 @@ export function graph(answer) {
   const nodes = answer.picture.nodes.map((_, at) => node(answer, at));
   const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "The graph" },
     draw("defs", {}, tip), ...edges, ...nodes);
-  svg.style.width = `${1.25 * width}px`;
+  svg.style.width = `${1.2 * width}px`;
   svg.style.minWidth = `${0.72 * width}px`;
   return { svg, edges, nodes };
 }

@@ -9,6 +9,7 @@ import { diagram } from "./diagram.js";
 import { ownPoints } from "./own.js";
 import { plane } from "./plane.js";
 import { badgeAfter, sampleWalk } from "./sample.js";
+import { thumb } from "./thumbs.js";
 import { fields, fromAddress, refresh, toAddress } from "./settings.js";
 import { SPEEDS, trainer } from "./trainer.js";
 import { write } from "./link.js";
@@ -166,13 +167,12 @@ export function network(engine, hello) {
     id("play").textContent = now ? "Pause" : "Play";
     id("play").classList.toggle("on", now);
     if (now) walk.take(null);
-    if (!now) id("frames").textContent = "–";
   }
 
-  /** @param {number} now */
+  /** @param {{ frames: number, steps: number }} now */
   function rate(now) {
-    id("frames").textContent = training.playing ? now.toFixed(0) : "–";
-    if (frame) id("rate").textContent = Math.round(frame.steps_per_second).toLocaleString("en");
+    id("frames").textContent = now.frames.toFixed(0);
+    id("rate").textContent = Math.round(now.steps).toLocaleString("en");
   }
 
   /** @param {unknown} error */
@@ -266,6 +266,6 @@ function sets({ sets }, then) {
   id("sets").replaceChildren(...sets.map((set) => {
     const input = make("input", { type: "radio", name: "set", value: set });
     input.addEventListener("change", () => then(set));
-    return make("label", {}, input, make("i", { class: `thumb ${set}` }), make("span", {}, names[set] ?? set));
+    return make("label", {}, input, thumb(set), make("span", {}, names[set] ?? set));
   }));
 }

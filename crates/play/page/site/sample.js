@@ -1,6 +1,6 @@
 // One sample through the whole network, forward and back, a neuron at a time.
 
-import { button, make, number, percent } from "./dom.js";
+import { button, make, number, percent, stepButton } from "./dom.js";
 
 /** @import {Sample, Settings} from "../types.js" */
 
@@ -18,8 +18,8 @@ export function sampleWalk(panel, wishes) {
   const words = make("p", { class: "words", role: "status" }, "");
   const rail = make("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Step of the sample" });
   const facts = make("p", { class: "hint" });
-  const back = button("‹", () => go(at - 1), { "aria-label": "One step back" });
-  const forth = button("›", () => go(at + 1), { "aria-label": "One step on" });
+  const back = stepButton("back", "One step back", () => go(at - 1));
+  const forth = stepButton("forth", "One step on", () => go(at + 1));
   const follow = button("Follow", () => wishes.follow(index.valueAsNumber || 0));
   const stop = button("Stop", () => take(null), { class: "quiet" });
   const walk = make("div", { hidden: true }, words, make("div", { class: "steps", role: "group", "aria-label": "Steps of the sample" }, back, rail, forth), facts, stop);

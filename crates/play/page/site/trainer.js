@@ -5,6 +5,9 @@
 /** How long a request trains, so that a screen of 60 frames a second has a new frame each time. */
 const MILLISECONDS = 10;
 
+/** How long frames and steps are counted, in milliseconds. */
+const RATE_EVERY = 500;
+
 /** How fast it goes: steps a frame, of an epoch of so many; without a bound, as many as there is time for. */
 export const SPEEDS = /** @type {const} */ ([
   ["step", "one step a frame", () => 1],
@@ -18,7 +21,7 @@ export const SPEEDS = /** @type {const} */ ([
  * @param {(begun: Begun) => void} wishes.begun
  * @param {(frame: Frame) => void} wishes.frame
  * @param {(playing: boolean) => void} wishes.playing
- * @param {(rate: number) => void} wishes.rate frames a second
+ * @param {(rate: { frames: number, steps: number }) => void} wishes.rate frames and steps a second, as the clock on the wall has it
  * @param {(error: unknown) => void} wishes.failed
  */
 export function trainer(engine, wishes) {
@@ -34,6 +37,7 @@ export function trainer(engine, wishes) {
   /** @type {number | undefined} */
   let rate;
   let drawn = 0;
+  let done = 0;
   let since = 0;
 
   /** @param {number | undefined} steps */
@@ -68,12 +72,14 @@ export function trainer(engine, wishes) {
       const frame = fresh;
       fresh = null;
       drawn += 1;
+      done += frame.steps_done;
       wishes.frame(frame);
       if (frame.diverged) pause();
     }
-    if (now - since >= 500) {
-      wishes.rate((1000 * drawn) / (now - since));
-      drawn = 0;
+    if (playing && now - since >= RATE_EVERY) {
+      const seconds = (now - since) / 1000;
+      wishes.rate({ frames: drawn / seconds, steps: done / seconds });
+      drawn = done = 0;
       since = now;
     }
     if (!playing) return;
@@ -92,7 +98,7 @@ export function trainer(engine, wishes) {
     play() {
       if (playing) return;
       playing = true;
-      drawn = 0;
+      drawn = done = 0;
       since = performance.now();
       wishes.playing(true);
       requestAnimationFrame(turn);
