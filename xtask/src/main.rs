@@ -3,6 +3,7 @@
 mod bench;
 mod fuzz;
 mod onnx;
+mod page;
 
 use anyhow::{Context, Result, bail};
 use cargo_metadata::{DependencyKind, MetadataCommand};
@@ -38,11 +39,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// All unit, property, integration and documentation tests. Those of ONNX compare with onnxruntime.
+/// All unit, property, integration and documentation tests. Those of ONNX compare with onnxruntime, those of the page
+/// use it in a browser.
 fn test() -> Result<()> {
     let python = onnx::python()?;
     let python = python.to_str().context("the path of Python is not Unicode")?;
-    cargo(&["test", "--workspace", "--no-fail-fast"], &[("CHAINRULE_PYTHON", python)])
+    cargo(&["test", "--workspace", "--no-fail-fast"], &[("CHAINRULE_PYTHON", python)])?;
+    page::test()
 }
 
 fn check() -> Result<()> {
@@ -51,6 +54,7 @@ fn check() -> Result<()> {
     // The command's binary has the name of the library, and no public items.
     let doc = ["doc", "--workspace", "--no-deps", "--exclude", "chainrule-cli", "--exclude", "xtask"];
     cargo(&doc, &[("RUSTDOCFLAGS", "-D warnings")])?;
+    page::check()?;
     architecture()?;
     println!("all checks passed");
     Ok(())
