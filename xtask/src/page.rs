@@ -27,7 +27,8 @@ pub(crate) fn test() -> Result<()> {
 fn modules() -> Result<()> {
     let page = Path::new(PAGE);
     let (lock, stamp) = (page.join("package-lock.json"), page.join("node_modules/.installed"));
-    let wanted = std::fs::read(&lock).with_context(|| format!("{} (run this in the project's root)", lock.display()))?;
+    let wanted =
+        std::fs::read(&lock).with_context(|| format!("{} (run this in the project's root)", lock.display()))?;
     if std::fs::read(&stamp).ok().as_ref() == Some(&wanted) {
         return Ok(());
     }
