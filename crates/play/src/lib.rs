@@ -18,4 +18,4 @@ pub mod protocol;
 
 pub use hello::{MOST_POINTS, REACH};
 pub use picture::picture;
-pub use playground::Playground;
+pub use playground::{Playground, refused};

@@ -36,7 +36,7 @@ impl Playground {
     pub fn answer(&mut self, text: &str) -> String {
         chainrule::with_threads(1, || match serde_json::from_str(text) {
             Ok(request) => self.answer_request(request),
-            Err(error) => written::<()>(Err(Failure::new(format!("this is no request: {error}")))),
+            Err(error) => refused(&format!("this is no request: {error}")),
         })
     }
 
@@ -72,6 +72,11 @@ impl Playground {
     fn playing(&mut self) -> Result<&mut Playing, Failure> {
         self.network.as_mut().ok_or_else(|| Failure::new("there is no network yet: begin one with network.begin"))
     }
+}
+
+/// An answer that refuses, for a reason.
+pub fn refused(reason: &str) -> String {
+    written::<()>(Err(Failure::new(reason)))
 }
 
 /// An answer as JSON.

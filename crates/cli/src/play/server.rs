@@ -6,11 +6,11 @@ use anyhow::{Context, Result};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use chainrule_play::{page, protocol::Own};
+use chainrule_play::{page, protocol::Own, refused};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -111,8 +111,12 @@ fn router(shared: Shared) -> Router {
 
 /// Lets only requests to this computer through, and protects every answer.
 async fn guarded(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let mut response = match shared.hosts.check(request.headers()) {
-        Ok(_) => next.run(request).await,
+    let named = shared.hosts.check(request.headers()).map(|_| ());
+    // A proxy is asked by a whole address; this is none.
+    let is_proxied = request.uri().authority().is_some();
+    let mut response = match named {
+        Ok(()) if is_proxied => (StatusCode::BAD_REQUEST, "ask by the path alone").into_response(),
+        Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     };
     protect(response.headers_mut());
@@ -136,8 +140,16 @@ async fn file(Path(name): Path<String>) -> Result<Response, Refusal> {
     Ok(([(header::CONTENT_TYPE, kind)], content).into_response())
 }
 
-/// An answer of the engine.
-async fn api(State(shared): State<Shared>, request: Request) -> Result<Response, Refusal> {
+/// An answer of the engine, or a refusal in the same form.
+async fn api(State(shared): State<Shared>, request: Request) -> Response {
+    let (status, answer) = match answered(&shared, request).await {
+        Ok(answer) => (StatusCode::OK, answer),
+        Err((status, message)) => (status, refused(message)),
+    };
+    (status, [(header::CONTENT_TYPE, "application/json")], answer).into_response()
+}
+
+async fn answered(shared: &Shared, request: Request) -> Result<String, Refusal> {
     let (head, body) = request.into_parts();
     shared.hosts.check_page(&head.headers)?;
     let token = only(&head.headers, &TOKEN).unwrap_or_default().to_owned();
@@ -146,15 +158,10 @@ async fn api(State(shared): State<Shared>, request: Request) -> Result<Response,
     let text = String::from_utf8(bytes.into()).map_err(|_| (StatusCode::BAD_REQUEST, "the request is no UTF-8"))?;
     let computed =
         tokio::task::spawn_blocking(move || playground.lock().unwrap_or_else(PoisonError::into_inner).answer(&text));
-    match computed.await {
-        Ok(answer) => {
-            Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], answer).into_response())
-        }
-        Err(_) => {
-            shared.sessions.end(&token);
-            Err((StatusCode::INTERNAL_SERVER_ERROR, "the engine failed: load the page again"))
-        }
-    }
+    computed.await.map_err(|_| {
+        shared.sessions.end(&token);
+        (StatusCode::INTERNAL_SERVER_ERROR, "the engine failed: load the page again")
+    })
 }
 
 /// The bytes of a request, if they are not too many and not too slow.
