@@ -5,77 +5,116 @@ import { pretty } from "./diagram.js";
 
 /** @import {Begun, Choice, Frame, Neuron, Settings} from "../types.js" */
 
+/** A place for a number, and where a frame has it. @typedef {[HTMLElement, (now: Frame) => number | undefined]} Cell */
+
+const HINT = "Choose a neuron to see its equation, or an edge to see its weight, its gradient and its last update.";
+
 /** @param {Settings} settings @param {number} layer @param {number} neuron */
 function nameOf(settings, layer, neuron) {
   if (layer === 0) return pretty(settings.features[neuron] ?? "");
   return layer > settings.hidden.length ? "the output" : `neuron ${neuron + 1} of layer ${layer}`;
 }
 
-/** @param {[string, string | number | null | undefined][]} rows */
-function facts(rows) {
-  return make("dl", { class: "facts" }, ...rows.map(([name, value]) =>
-    make("div", {}, make("dt", {}, name), make("dd", {}, typeof value === "string" ? value : number(value)))));
-}
+/** The numbers of an edge: its weight, its gradient, its last update. @param {number} layer @param {number} at */
+const ofEdge = (layer, at) => [
+  (/** @type {Frame} */ now) => now.weights[layer - 1]?.[at],
+  (/** @type {Frame} */ now) => now.gradients[layer - 1]?.[at],
+  (/** @type {Frame} */ now) => now.updates[layer - 1]?.[at],
+];
 
-/** The position of an edge in its layer's lists. @param {Begun} begun @param {number} layer @param {number} from @param {number} to */
-const position = (begun, layer, from, to) => from * begun.layers[layer] + to;
+/** The same of a bias. @param {number} layer @param {number} neuron */
+const ofBias = (layer, neuron) => [
+  (/** @type {Frame} */ now) => now.biases[layer - 1]?.[neuron],
+  (/** @type {Frame} */ now) => now.bias_gradients[layer - 1]?.[neuron],
+  (/** @type {Frame} */ now) => now.bias_updates[layer - 1]?.[neuron],
+];
 
-/** @param {Begun} begun @param {Frame} now @param {Choice & { kind: "edge" }} choice @param {Settings} settings */
-function edge(begun, now, { layer, from, to }, settings) {
-  const at = position(begun, layer, from, to);
-  const below = layer - 1;
-  return [
-    make("p", {}, `The edge from ${nameOf(settings, below, from)} to ${nameOf(settings, layer, to)}.`),
-    facts([
-      ["weight w", now.weights[below]?.[at]],
-      ["gradient ∂C/∂w of the last step", now.gradients[below]?.[at]],
-      ["last update Δw", now.updates[below]?.[at]],
-    ]),
-  ];
+/**
+ * @param {Begun} begun
+ * @param {Choice & { kind: "edge" }} choice
+ * @param {Settings} settings
+ * @returns {{ parts: HTMLElement[], cells: Cell[] }}
+ */
+function edge(begun, { layer, from, to }, settings) {
+  const getters = ofEdge(layer, from * begun.layers[layer] + to);
+  const names = ["weight w", "gradient ∂C/∂w of the last step", "last update Δw"];
+  const places = names.map(() => make("dd"));
+  const rows = names.map((name, at) => make("div", {}, make("dt", {}, name), places[at]));
+  const words = `The edge from ${nameOf(settings, layer - 1, from)} to ${nameOf(settings, layer, to)}.`;
+  return {
+    parts: [make("p", {}, words), make("dl", { class: "facts" }, ...rows)],
+    cells: places.map((place, at) => [place, getters[at]]),
+  };
 }
 
 /**
  * @param {Begun} begun
- * @param {Frame} now
  * @param {Choice & { kind: "neuron" }} choice
  * @param {Neuron} told
  * @param {(choice: Choice) => void} choose
+ * @returns {{ parts: HTMLElement[], cells: Cell[] }}
  */
-function neuron(begun, now, { layer, neuron: to }, told, choose) {
-  const below = layer - 1;
-  const row = (/** @type {Node | string} */ name, /** @type {(number | null | undefined)[]} */ cells) =>
-    make("tr", {}, make("th", { scope: "row" }, name), ...cells.map((cell) => make("td", {}, number(cell))));
+function neuron(begun, { layer, neuron: to }, told, choose) {
+  /** @type {Cell[]} */
+  const cells = [];
+  const row = (/** @type {Node | string} */ name, /** @type {Cell[1][]} */ getters) => {
+    const places = getters.map(() => make("td"));
+    cells.push(...places.map((place, at) => /** @type {Cell} */ ([place, getters[at]])));
+    return make("tr", {}, make("th", { scope: "row" }, name), ...places);
+  };
   const rows = told.weights.map(([name], from) => {
-    const at = position(begun, layer, from, to);
-    const go = button(pretty(name), () => choose({ kind: "edge", layer, from, to }), { class: "link", "data-key": `edge${from}` });
-    return row(go, [now.weights[below]?.[at], now.gradients[below]?.[at], now.updates[below]?.[at]]);
+    const go = button(pretty(name), () => choose({ kind: "edge", layer, from, to }), { class: "link" });
+    return row(go, ofEdge(layer, from * begun.layers[layer] + to));
   });
-  const bias = row("bias", [now.biases[below]?.[to], now.bias_gradients[below]?.[to], now.bias_updates[below]?.[to]]);
   const heads = ["from", "weight", "gradient", "last update"].map((text) => make("th", { scope: "col" }, text));
-  return [
-    make("p", {}, told.words),
-    make("p", { class: "equation code" }, told.equation),
-    make("div", { class: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows, bias))),
-  ];
+  const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads)),
+    make("tbody", {}, ...rows, row("bias", ofBias(layer, to))));
+  return { parts: [make("p"), make("p", { class: "equation code" }), make("div", { class: "scroll" }, table)], cells };
 }
 
-/**
- * @param {HTMLElement} panel
- * @param {Begun} begun
- * @param {Frame} now
- * @param {Choice | null} choice
- * @param {Neuron | null} told what the engine says of the chosen neuron
- * @param {Settings} settings
- * @param {(choice: Choice | null) => void} choose
- */
-export function chosen(panel, begun, now, choice, told, settings, choose) {
-  if (!choice) {
-    panel.replaceChildren(make("p", { class: "hint" }, "Choose a neuron to see its equation, or an edge to see its weight, its gradient and its last update."));
-    return;
+/** @param {HTMLElement} panel @param {(choice: Choice | null) => void} choose */
+export function inspector(panel, choose) {
+  /** What is built stays while the choice does, so that its buttons can be pressed while numbers change. */
+  let built = "";
+  /** @type {Cell[]} */
+  let cells = [];
+
+  /** @param {Begun} begun @param {Choice} choice @param {Neuron | null} told @param {Settings} settings */
+  function build(begun, choice, told, settings) {
+    const made = choice.kind === "edge" ? edge(begun, choice, settings) : told && neuron(begun, choice, told, choose);
+    if (!made) return false;
+    cells = made.cells;
+    panel.replaceChildren(...made.parts, button("Show the whole network", () => choose(null), { class: "quiet" }));
+    return true;
   }
-  const focused = document.activeElement?.getAttribute("data-key");
-  const parts = choice.kind === "edge" ? edge(begun, now, choice, settings) : told ? neuron(begun, now, choice, told, choose) : [];
-  panel.replaceChildren(...parts, button("Show the whole network", () => choose(null), { class: "quiet", "data-key": "whole" }));
-  const again = focused ? panel.querySelector(`[data-key="${CSS.escape(focused)}"]`) : null;
-  if (again instanceof HTMLElement) again.focus();
+
+  /** @param {Neuron} told */
+  function tell(told) {
+    for (const [at, text] of [told.words, told.equation].entries()) {
+      const place = panel.children[at];
+      if (place.textContent !== text) place.textContent = text;
+    }
+  }
+
+  return {
+    /**
+     * @param {Begun} begun
+     * @param {Frame} now
+     * @param {Choice | null} choice
+     * @param {Neuron | null} told what the engine says of the chosen neuron
+     * @param {Settings} settings
+     */
+    show(begun, now, choice, told, settings) {
+      const wanted = JSON.stringify([choice, begun.layers, settings.features]);
+      if (wanted !== built) {
+        if (!choice) {
+          cells = [];
+          panel.replaceChildren(make("p", { class: "hint" }, HINT));
+        } else if (!build(begun, choice, told, settings)) return;
+        built = wanted;
+      }
+      for (const [place, value] of cells) place.textContent = number(value(now));
+      if (choice?.kind === "neuron" && told) tell(told);
+    },
+  };
 }

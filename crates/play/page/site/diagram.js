@@ -15,6 +15,9 @@ import { colour, paintMap } from "./colours.js";
 
 /** An edge and where it lies. @typedef {{ layer: number, from: number, to: number, points: number[] }} Line */
 
+/** More edges than these are drawn thinner. */
+const MANY = 100;
+
 /** A pointer so near an edge means it. */
 const NEAR = 8;
 
@@ -121,13 +124,14 @@ export function diagram(frame, hello, wishes) {
     const there = crisp(canvas);
     if (!there) return;
     const { context } = there;
+    const thin = Math.max(0.35, Math.min(1, Math.sqrt(MANY / lines.length)));
     for (const line of lines) {
       const weight = weightOf(now.weights, tiles, line);
       const [x0, y0, x1, y1] = line.points;
       const middle = (x0 + x1) / 2;
       context.globalAlpha = fade(choice, line);
       context.strokeStyle = Math.abs(weight) < 1e-6 ? colour("line") : colour(weight > 0 ? "above" : "below");
-      context.lineWidth = Math.min(8, 0.6 + 2.4 * Math.abs(weight)) + (isChosen(choice, line) ? 2 : 0);
+      context.lineWidth = thin * Math.min(8, 0.6 + 2.4 * Math.abs(weight)) + (isChosen(choice, line) ? 2 : 0);
       context.beginPath();
       context.moveTo(x0, y0);
       context.bezierCurveTo(middle, y0, middle, y1, x1, y1);

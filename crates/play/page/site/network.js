@@ -3,7 +3,7 @@
 import { EngineError } from "./transport.js";
 import { find, make, newest, number, onClick, percent } from "./dom.js";
 import { onTheme } from "./colours.js";
-import { chosen } from "./chosen.js";
+import { inspector } from "./chosen.js";
 import { curve } from "./curve.js";
 import { diagram } from "./diagram.js";
 import { ownPoints } from "./own.js";
@@ -46,6 +46,7 @@ export function network(engine, hello) {
     features: (features) => change({ features }),
     hidden: (hidden) => change({ hidden }),
   });
+  const details = inspector(id("chosen"), choose);
   const walk = sampleWalk(id("sample"), { follow, moved });
   const training = trainer(engine, { begun: begin, frame: take, playing, rate, failed });
   const own = ownPoints(id("own"), hello, settings, () => again());
@@ -115,7 +116,7 @@ export function network(engine, hello) {
     id("least").textContent = hidden ? `−${scale}` : "class 0";
     id("most").textContent = hidden ? scale : "class 1";
     losses.paint();
-    if (choice?.kind === "edge" || told || !choice) chosen(id("chosen"), begun, frame, choice, told, settings, choose);
+    details.show(begun, frame, choice, told, settings);
   }
 
   /** @param {Choice | null} next */
@@ -134,7 +135,7 @@ export function network(engine, hello) {
       const answer = await engine.call("network.neuron", { layer: wanted.layer, neuron: wanted.neuron });
       if (choice?.kind !== "neuron" || choice.layer !== wanted.layer || choice.neuron !== wanted.neuron) return;
       told = answer;
-      if (begun && frame) chosen(id("chosen"), begun, frame, choice, told, settings, choose);
+      if (begun && frame) details.show(begun, frame, choice, told, settings);
     } catch (error) {
       failed(error);
     }

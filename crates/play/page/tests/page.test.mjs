@@ -172,10 +172,12 @@ for (const [place, serve] of PLACES) {
     }));
 
     test("neurons, edges and samples are explained", () => at("#network?set=xor&hidden=3", async (page) => {
+      await page.click("#play");
       await page.locator('[data-key="1.2"] canvas').click();
       assert.match(await text(page, "#chosen .equation"), /tanh\(/);
       assert.equal(await text(page, "#out-title"), "Neuron 3 of layer 1");
       await page.locator("#chosen").getByRole("button", { name: "x", exact: true }).click();
+      await page.click("#play");
       assert.match(await text(page, "#chosen"), /edge from x to neuron 3 of layer 1.*weight w.*gradient.*last update/s);
       // The middle of the edge between the third neuron and the output.
       const ends = await Promise.all(["1.2", "2.0"].map((key) => page.locator(`[data-key="${key}"] canvas`).boundingBox()));
@@ -222,6 +224,9 @@ for (const [place, serve] of PLACES) {
       assert.match(await text(page, ".bring [role=status]"), /4 points. “no” is class 0, “yes” class 1/);
       await page.locator("#plane").click({ position: { x: 40, y: 60 } });
       assert.match(await text(page, ".bring [role=status]"), /5 points/);
+      const buffer = Buffer.from("long;wide;kind\n10;200;0\n30;100;1\n20;150;1\n");
+      await page.setInputFiles("#own-file", { name: "points.csv", mimeType: "text/csv", buffer });
+      await page.locator(".bring [role=status]").filter({ hasText: /3 points.*scaled to fit/ }).waitFor();
       await page.fill("#own-text", "1,2,a\n1,two,b");
       await page.click("text=Take the table");
       assert.match(await text(page, ".bring [role=status]"), /Line 2: “two” is not a number/);
