@@ -18,6 +18,9 @@ import { colour, paintMap } from "./colours.js";
 /** More edges than these are drawn thinner. */
 const MANY = 100;
 
+/** The width that ever larger weights come near to. */
+const THICK = 8;
+
 /** A pointer so near an edge means it. */
 const NEAR = 8;
 
@@ -131,7 +134,7 @@ export function diagram(frame, hello, wishes) {
       const middle = (x0 + x1) / 2;
       context.globalAlpha = fade(choice, line);
       context.strokeStyle = Math.abs(weight) < 1e-6 ? colour("line") : colour(weight > 0 ? "above" : "below");
-      context.lineWidth = thin * Math.min(8, 0.6 + 2.4 * Math.abs(weight)) + (isChosen(choice, line) ? 2 : 0);
+      context.lineWidth = thin * (0.6 + THICK * (1 - Math.exp(-Math.abs(weight) / 2.5))) + (isChosen(choice, line) ? 2 : 0);
       context.beginPath();
       context.moveTo(x0, y0);
       context.bezierCurveTo(middle, y0, middle, y1, x1, y1);

@@ -73,7 +73,7 @@ export function graph(answer) {
   const nodes = answer.picture.nodes.map((_, at) => node(answer, at));
   const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "The graph" },
     draw("defs", {}, tip), ...edges, ...nodes);
-  svg.style.width = `${1.2 * width}px`;
+  svg.style.width = `${1.1 * width}px`;
   svg.style.minWidth = `${0.72 * width}px`;
   return { svg, edges, nodes };
 }

@@ -85,6 +85,7 @@ export function network(engine, hello) {
     begun = next;
     frame = next.frame;
     id("problem").hidden = true;
+    for (const input of document.querySelectorAll("#network [aria-invalid]")) input.removeAttribute("aria-invalid");
     losses.clear();
     drawing.shape(settings);
     if (choice && (choice.layer >= next.layers.length || outside(choice, next.layers))) choice = null;
@@ -179,8 +180,10 @@ export function network(engine, hello) {
   /** @param {unknown} error */
   function failed(error) {
     if (!(error instanceof EngineError)) throw error;
-    id("problem").textContent = error.message;
+    const label = document.querySelector(`label[for="set-${error.field}"]`)?.textContent ?? error.field;
+    id("problem").textContent = label ? `${label}: ${error.message}` : error.message;
     id("problem").hidden = false;
+    document.getElementById(`set-${error.field}`)?.setAttribute("aria-invalid", "true");
   }
 
   function showSet() {

@@ -218,6 +218,18 @@ for (const [place, serve] of PLACES) {
       assert.ok(await page.locator("input[value=spiral]").isChecked());
     }));
 
+    test("settings that the engine refuses are named and marked", () => at("#network", async (page) => {
+      await page.fill("#set-learning_rate", "1e9");
+      await page.click("#one");
+      await page.locator("#problem").filter({ hasText: /^Learning rate: it goes/ }).waitFor();
+      assert.equal(await page.getAttribute("#set-learning_rate", "aria-invalid"), "true");
+      await page.fill("#set-learning_rate", "0.1");
+      await page.click("#again");
+      await page.locator("#problem").waitFor({ state: "hidden" });
+      await page.goto(`${server.url}#network?hidden=1000`);
+      await page.locator("#problem").filter({ hasText: /^hidden: it goes/ }).waitFor();
+    }));
+
     test("points come by clicks and from tables, and mistakes are named", () => at("#network?set=own", async (page) => {
       await page.fill("#own-text", "x,y,kind\n-3,-3,no\n3,3,yes\n-2,-3,no\n2,3,yes");
       await page.click("text=Take the table");
