@@ -79,7 +79,7 @@ function parsed(text) {
 }
 
 function share() {
-  const at = Object.entries(values).map(([name, value]) => `${name}:${value}`).join(",");
+  const at = shown?.answer.variables.map((name) => `${name}:${values[name]}`).join(",");
   write("expression", new URLSearchParams({ f: source.value, ...(at && { at }) }));
 }
 
@@ -105,8 +105,10 @@ function take(answer) {
   shown = { answer, drawn: graph(answer) };
   frame.replaceChildren(shown.drawn.svg);
   if (focused) shown.drawn.nodes.find((node) => node.getAttribute("data-node") === focused)?.focus();
-  const nodes = answer.gradient.nodes.filter((node) => answer.variables.includes(node.name));
-  values = Object.fromEntries(nodes.map(({ name, value }) => [name, value]));
+  // New variables have the engine's value; the others may have moved on while it was computing.
+  for (const { name, value } of answer.gradient.nodes) {
+    if (answer.variables.includes(name)) values[name] ??= value;
+  }
   ways.path.hidden = answer.picture.walks.length === 0;
   if (ways.path.hidden) walking = false;
   step.max = String(steps(answer));
