@@ -20,6 +20,9 @@ pub enum Machine {
     /// 32 registers of 128 bits.
     #[cfg(target_arch = "aarch64")]
     Neon(pulp::aarch64::Neon),
+    /// Registers of 128 bits, as many as the machine below has, and no fused multiplication and addition.
+    #[cfg(target_arch = "wasm32")]
+    Wasm(pulp::wasm::Simd128),
     /// Four numbers at a time in plain code, with separate multiplication and addition: a fused one would be a
     /// library call.
     Portable,
@@ -36,6 +39,8 @@ impl Machine {
             pulp::Arch::V3(simd) => Self::Avx2(simd),
             #[cfg(target_arch = "aarch64")]
             pulp::Arch::Neon(simd) => Self::Neon(simd),
+            #[cfg(target_arch = "wasm32")]
+            pulp::Arch::Simd128(simd) => Self::Wasm(simd),
             _ => Self::Portable,
         }
     }
@@ -87,6 +92,8 @@ impl Machine {
             Self::Avx2(_) => T::lanes::<pulp::x86::V3>(),
             #[cfg(target_arch = "aarch64")]
             Self::Neon(_) => T::lanes::<pulp::aarch64::Neon>(),
+            #[cfg(target_arch = "wasm32")]
+            Self::Wasm(_) => T::lanes::<pulp::wasm::Simd128>(),
             Self::Portable => T::lanes::<Scalar128b>(),
         }
     }
@@ -101,6 +108,8 @@ impl Machine {
             Self::Avx2(simd) => Simd::vectorize(simd, With::<_, true>(job)),
             #[cfg(target_arch = "aarch64")]
             Self::Neon(simd) => Simd::vectorize(simd, With::<_, true>(job)),
+            #[cfg(target_arch = "wasm32")]
+            Self::Wasm(simd) => Simd::vectorize(simd, With::<_, false>(job)),
             Self::Portable => Simd::vectorize(Scalar128b, With::<_, false>(job)),
         }
     }
