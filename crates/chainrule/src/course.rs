@@ -87,6 +87,8 @@ pub(crate) struct Course<'a> {
     held_out: &'a [u32],
     evaluator: Evaluator,
     saver: Option<Saver>,
+    /// The weights before the last step of an epoch, where the observer looks at them.
+    before: Vec<f32>,
 }
 
 impl<'a> Course<'a> {
@@ -94,7 +96,7 @@ impl<'a> Course<'a> {
     pub(crate) fn new(model: &Model, validation: &'a Dataset, held_out: &'a [u32], saver: Option<Saver>) -> Self {
         let schedule = ScheduleState::new(model.recipe.schedule, model.recipe.learning_rate);
         let (progress, best) = (Progress::new(schedule), model.parameters.clone());
-        Self { progress, best, validation, held_out, evaluator: Evaluator::new(), saver }
+        Self { progress, best, validation, held_out, evaluator: Evaluator::new(), saver, before: Vec::new() }
     }
 
     /// The weights to keep, of which epoch they are (none has ended without one), and every epoch.
@@ -146,6 +148,9 @@ impl<'a> Course<'a> {
                 break Ending::Stopped;
             }
             let report = self.close(trainer, begin)?;
+            if observer.looks_at(report.epoch) {
+                observer.on_network(report.epoch, trainer.model, &self.before);
+            }
             let control = observer.on_epoch(&report);
             self.progress.history.push(report);
             if control == Control::Stop {
@@ -218,6 +223,10 @@ impl<'a> Course<'a> {
         let steps = of_epoch.steps as f64;
         let done = (epoch - 1) as f64 * steps + progress.step as f64;
         let rate = progress.schedule.rate(done / (trainer.model.recipe.epochs as f64 * steps), epoch - 1);
+        if progress.step + 1 == of_epoch.steps && observer.looks_at(epoch) {
+            self.before.clear();
+            self.before.extend_from_slice(&trainer.model.parameters);
+        }
         let moved = match x {
             None => trainer.step(data, rows, rate, &mut progress.tally)?,
             Some(x) => trainer.step_prepared(x, data, rows, rate, &mut progress.tally)?,

@@ -37,7 +37,7 @@ pub struct Scores {
 }
 
 /// JSON has no infinity: what is not finite was written as null.
-fn number_or_null<'de, D: serde::Deserializer<'de>>(source: D) -> Result<f64, D::Error> {
+pub(crate) fn number_or_null<'de, D: serde::Deserializer<'de>>(source: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(source)?.unwrap_or(f64::NAN))
 }
 

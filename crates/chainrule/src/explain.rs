@@ -52,6 +52,12 @@ pub struct LayerExplanation {
     /// How many layers, this one included, its residual link passes, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub residual: Option<usize>,
+    /// a·W, with the a of the layer before, if there is a norm; without one it is part of z.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sums: Option<Table>,
+    /// norm(a·W), if there is a norm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub normal: Option<Table>,
     /// z = a·W + b, with the a of the layer before; a ∗ W + b in a convolution; g ⊙ norm(a·W) + b with a norm; and what
     /// a residual link adds.
     pub z: Table,
@@ -66,8 +72,11 @@ pub struct LayerExplanation {
     pub slope: Table,
     /// δ = ∂C/∂z = ∂C/∂a ⊙ activation′(z).
     pub delta: Table,
+    /// ∂C/∂(a·W): δ ⊙ g led back through the norm, if there is one; without one it is δ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sums_gradient: Option<Table>,
     /// ∂C/∂W = aᵀ·δ, with the a of the layer before, `[inputs, outputs]`; of a convolution
-    /// `[outputs, channels · height · width]`.
+    /// `[outputs, channels · height · width]`; ∂C/∂(a·W) in place of δ with a norm.
     pub weight_gradient: Table,
     /// ∂C/∂b = δ.
     pub bias_gradient: Table,
@@ -165,12 +174,15 @@ pub fn explain_sample(
             is_convolution: layer.kernel.is_some(),
             norm: layer.norm.map(Norm::name),
             residual: layer.residual,
+            sums: nodes.normal.map(|_| Table::new(rows, trace.value(nodes.sums.id()))),
+            normal: nodes.normal.map(|normal| Table::new(rows, trace.value(normal.id()))),
             z: Table::new(rows, z),
             a: Table::new(rows, trace.value(nodes.a.id())),
             pooled: layer.pool.map(|_| Table::new(rows, trace.value(nodes.out.id()))),
             handed_down: Table::new(rows, pile(nodes.a)),
             slope: Table::new(rows, &slope(layer.activation, z)?),
             delta: Table::new(rows, pile(nodes.z)),
+            sums_gradient: nodes.normal.map(|_| Table::new(rows, pile(nodes.sums))),
             weight_gradient: Table::new(stage.weight_shape().0[0], pile(nodes.weight)),
             bias_gradient: Table::new(1, pile(nodes.bias)),
             gain_gradient: nodes.gain.map(|gain| Table::new(1, pile(gain))),

@@ -10,6 +10,7 @@ mod builder;
 mod checkpoint;
 mod course;
 mod derivation;
+pub mod doctor;
 mod error;
 mod evaluate;
 mod explain;

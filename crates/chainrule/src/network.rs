@@ -34,6 +34,10 @@ pub struct LayerNodes<'g> {
     pub bias: Expr<'g>,
     /// g `[outputs]`, if there is a norm.
     pub gain: Option<Expr<'g>>,
+    /// x·W or x ∗ W, of the shape of z.
+    pub sums: Expr<'g>,
+    /// norm(x·W), of the shape of z, if there is a norm.
+    pub normal: Option<Expr<'g>>,
     /// The moments of the batch, if a batch norm went by them; each has `outputs` elements.
     pub moments: Option<Moments<'g>>,
     /// z = x·W + b, `[batch, outputs]`, or x ∗ W + b, `[batch, outputs, height, width]`; g ⊙ norm(x·W) + b with a norm;
@@ -317,14 +321,14 @@ impl Network {
         let bias = by_channel("b");
         let gain = layer.norm.map(|_| by_channel("g"));
         let sums = stage.weigh(below, weight);
-        let (mut z, mut moments) = (sums, None);
+        let (mut z, mut normal, mut moments) = (sums, None, None);
         if let (Some(norm), Some(gain)) = (layer.norm, gain) {
             // The running moments have their place in the block of parameters whether they are read or not.
             let running =
                 (norm == Norm::Batch).then(|| [by_channel("m"), by_channel("v")].map(|m| stage.by_channel(m)));
             let running = running.filter(|_| !trains).map(|[mean, variance]| Moments { mean, variance });
-            let (normal, of_batch) = norm.apply(sums, running);
-            (z, moments) = (normal * stage.by_channel(gain), of_batch);
+            let (normed, of_batch) = norm.apply(sums, running);
+            (z, normal, moments) = (normed * stage.by_channel(gain), Some(normed), of_batch);
         }
         z = z + stage.by_channel(bias);
         if let Some(passed) = layer.residual {
@@ -333,7 +337,7 @@ impl Network {
         let z = z.named(&format!("z{number}"));
         let a = layer.activation.apply(z);
         let a = if layer.activation == Activation::Identity { a } else { a.named(&format!("a{number}")) };
-        LayerNodes { weight, bias, gain, moments, z, a, out: stage.pooled(a) }
+        LayerNodes { weight, bias, gain, sums, normal, moments, z, a, out: stage.pooled(a) }
     }
 }
 

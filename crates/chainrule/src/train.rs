@@ -76,6 +76,18 @@ pub trait Observer {
         let _ = epoch;
         Control::Continue
     }
+
+    /// Whether the network is to be shown after this epoch, counted from 1.
+    fn looks_at(&self, epoch: usize) -> bool {
+        let _ = epoch;
+        false
+    }
+
+    /// Called after an epoch that [`Observer::looks_at`] names, before [`Observer::on_epoch`], with the model as it is
+    /// trained and its parameters before the last step.
+    fn on_network(&mut self, epoch: usize, model: &Model, before: &[f32]) {
+        let _ = (epoch, model, before);
+    }
 }
 
 /// Watches nothing.

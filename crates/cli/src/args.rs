@@ -1,5 +1,6 @@
 //! The command line: one block an option, with its help.
 
+use crate::doctor::DoctorArgs;
 use crate::exchange::{ExportArgs, ImportArgs};
 use chainrule::data::{Augmentation, Channels, Charset, ClassWeights, Form, Format, LEAST_MEMORY};
 use chainrule::{Activation, Architecture, Budget, Every, Init, Loss, Optimizer, ScalingChoice, Schedule, TargetScale};
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     Predict(PredictArgs),
     /// Show one sample's way through a network, forward and back
     Explain(ExplainArgs),
+    /// Say why a network does not learn: what was measured, and a cure
+    Doctor(DoctorArgs),
     /// Write a model as ONNX, as weights by name, or as Rust source
     Export(ExportArgs),
     /// Read a model from ONNX, or weights of PyTorch
@@ -180,6 +183,7 @@ const TRAIN_EXAMPLES: &str = "Examples:
   chainrule train houses.csv --target price,rent
   chainrule train houses.csv --target price --tune 30
   chainrule train clicks.parquet --target clicked --memory 1GB
+  chainrule train houses.csv --target price --report report.html
   chainrule train houses.csv --target price --run runs/1 && tensorboard --logdir runs
   chainrule train data/mnist --checkpoint run1 --every 30s --resume
   chainrule train mine.csv --target price --from model.safetensors --freeze 1 --out mine.safetensors
@@ -333,9 +337,13 @@ pub(crate) struct TrainArgs {
     /// The model file to write
     #[arg(long, short, value_name = "FILE", default_value = "model.safetensors")]
     pub(crate) out: PathBuf,
-    /// Record the run in this folder: settings, machine, curves (JSON lines, CSV, TensorBoard), model and scores
+    /// Record the run in this folder: settings, machine, curves (JSON lines, CSV, TensorBoard), model, scores, what was
+    /// measured of the network, and a report
     #[arg(long, value_name = "FOLDER", conflicts_with = "folds")]
     pub(crate) run: Option<PathBuf>,
+    /// Write a report of the training as a page [default: report.html in the folder of --run]
+    #[arg(long, value_name = "FILE", conflicts_with = "folds")]
+    pub(crate) report: Option<PathBuf>,
     /// Write the state of the training into this folder, to go on after a crash
     #[arg(long, value_name = "FOLDER")]
     pub(crate) checkpoint: Option<PathBuf>,
@@ -509,7 +517,11 @@ pub(crate) struct PredictArgs {
 
 const EXPLAIN_EXAMPLES: &str = "Examples:
   chainrule explain model.safetensors data/mnist --row 3
-  chainrule explain flowers.safetensors flowers.csv --row 0 --full --rate 0.1";
+  chainrule explain flowers.safetensors flowers.csv --row 0 --full --rate 0.1
+  chainrule explain model.safetensors data/mnist --row 3 --html seven.html
+
+The page shows each layer as a column of neurons, their values and gradients as colours, the gradients of the weights as
+heat maps, and, for whatever is pointed at, its equation with the numbers of the sample.";
 
 #[derive(ClapArgs, Debug)]
 #[command(after_help = EXPLAIN_EXAMPLES, allow_negative_numbers = true)]
@@ -525,6 +537,12 @@ pub(crate) struct ExplainArgs {
     /// Print whole matrices, however large
     #[arg(long)]
     pub(crate) full: bool,
+    /// Write a page that shows the sample on its way through the network and back
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write the network with the sample's values and gradients as a picture
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,

@@ -16,7 +16,7 @@ use std::path::Path;
 pub(crate) fn keep_inputs(out: &Path, inputs: &[&Path]) -> Result<()> {
     let place = |path: &Path| path.canonicalize().ok();
     match inputs.iter().find(|input| place(out).is_some() && place(out) == place(input)) {
-        Some(input) => bail!(Usage(format!("{} would be overwritten: choose another --out", input.display()))),
+        Some(input) => bail!(Usage(format!("{} would be overwritten: choose another place", input.display()))),
         None => Ok(()),
     }
 }

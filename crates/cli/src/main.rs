@@ -1,6 +1,7 @@
 //! The `chainrule` command.
 
 mod args;
+mod doctor;
 mod evaluate;
 mod events;
 mod exchange;
@@ -17,10 +18,12 @@ mod play;
 mod predict;
 mod rate;
 mod record;
+mod report;
 mod samples;
 mod summary;
 mod train;
 mod tune;
+mod watcher;
 
 use args::{Args, Command};
 use clap::{CommandFactory, Parser};
@@ -65,6 +68,7 @@ fn run(args: Args) -> anyhow::Result<()> {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Export(args) => export::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Play(args) => play::run(&args),

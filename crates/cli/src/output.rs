@@ -67,6 +67,8 @@ pub(crate) fn finish() -> Result<()> {
 
 /// What went wrong.
 pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
+/// What may be wrong.
+pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 /// Headings.
 pub(crate) const HEADING: Style = Style::new().bold();
 /// What is less important.

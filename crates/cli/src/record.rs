@@ -1,5 +1,6 @@
 //! The folder of a run: what was asked for, what came of it, and where.
 
+use crate::doctor::{self, Doctor};
 use crate::events::Events;
 use crate::output::{count, note};
 use anyhow::{Context, Result, bail};
@@ -83,8 +84,10 @@ impl Record {
         self.events.scalars(e.epoch as u64, &values)
     }
 
-    /// Writes what came of it: the model and the scores.
-    pub(crate) fn end(&self, model: &Model, result: &Value) -> Result<()> {
+    /// Writes what was measured, and what came of it if it ended well: the model and the scores.
+    pub(crate) fn end(&self, doctor: &Doctor, came: Option<(&Model, &Value)>) -> Result<()> {
+        write_json(&self.folder.join(doctor::FILE), &doctor.record())?;
+        let Some((model, result)) = came else { return Ok(()) };
         model.save(&self.folder.join("model.safetensors"))?;
         write_json(&self.folder.join("result.json"), result)
     }

@@ -2,24 +2,26 @@
 
 use crate::Usage;
 use crate::args::TrainArgs;
+use crate::doctor::Doctor;
 use crate::evaluate::{metrics, scores};
 use crate::input::keep_inputs;
-use crate::output::{DIM, HEADING, RESULT, bytes, count, number, peak_memory, percent, say, text};
+use crate::output::{DIM, HEADING, RESULT, bytes, count, number, peak_memory, say, text};
 use crate::record::Record;
+use crate::report;
 use crate::samples::{Input, Kept, read};
+use crate::watcher::Watcher;
 use anyhow::{Result, bail};
 use chainrule::data::Dataset;
+use chainrule::doctor::Watch;
 use chainrule::{
-    Architecture, Baselines, Checkpoints, Control, Ending, EpochReport, Error, Evaluation, Model, Observer, Outcome,
-    Residuals, Setup, StepReport, Summary, TargetScale, Task, choose_l2, choose_target_scales, with_threads,
+    Architecture, Baselines, Checkpoints, Ending, Error, Evaluation, Model, Outcome, Residuals, Setup, Summary,
+    TargetScale, Task, choose_l2, choose_target_scales, with_threads,
 };
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
-use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     if is_in_words(args) && (args.activation.is_some() || args.output_activation.is_some()) {
@@ -35,8 +37,10 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
         bail!(Usage(format!("{} is the name of a description: choose another --out", args.out.display())));
     }
     let read_from: Vec<&Path> = [args.data.as_path()].into_iter().chain(args.from.as_deref()).collect();
-    keep_inputs(&args.out, &read_from)?;
-    chainrule::check_writable(&args.out)?;
+    for written in [Some(&args.out), args.report.as_ref()].into_iter().flatten() {
+        keep_inputs(written, &read_from)?;
+        chainrule::check_writable(written)?;
+    }
     let start = args.from.as_deref().map(Model::load).transpose()?;
     let input = read(args, start.as_ref())?;
     let rows = input.stored.as_ref().map(|stored| stored.train.rows() + stored.validation.len());
@@ -57,17 +61,19 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     if args.find_lr {
         return crate::rate::run(args, &model, &train);
     }
-    let (samples, held_out) = match &stored {
-        Some(stored) => (stored.train.rows(), (0..stored.validation.len() as u32).collect()),
-        None => {
-            let (kept, held_out) = model.recipe.split(&train);
-            (kept.len(), held_out)
-        }
+    let (kept, held_out) = match &stored {
+        // What is in memory of them is an example of the rows that are in the file.
+        Some(stored) => ((0..train.len() as u32).collect(), (0..stored.validation.len() as u32).collect()),
+        None => model.recipe.split(&train),
     };
-    let samples = [samples, held_out.len()];
-    let start = announce(args, &model, &train.source, samples, test.as_ref(), &notes)?;
+    let rows = stored.as_ref().map_or(kept.len(), |stored| stored.train.rows());
+    let start = announce(args, &model, &train.source, [rows, held_out.len()], test.as_ref(), &notes)?;
     let record = args.run.as_ref().map(|folder| Record::begin(folder, &start, args.resume)).transpose()?;
-    let mut watcher = Watcher::new(args.json, interrupted, record);
+    let watch = with_threads(args.threads.into(), || {
+        Watch::new(&model, &train, [&kept, if stored.is_some() { &[] } else { &held_out }], test.as_ref())
+    })?;
+    let mut watcher = Watcher::new(args.json, interrupted, record, Doctor::new(watch.of_rows(rows), args.json));
+    watcher.doctor.tell();
     let checkpoints = args.checkpoint.as_ref().map(|folder| Checkpoints {
         folder: folder.clone(),
         every: args.every,
@@ -83,15 +89,42 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
         }
     });
     watcher.bar.finish_and_clear();
-    match outcome {
+    let Watcher { mut doctor, record, .. } = watcher;
+    let test = test.as_ref();
+    let mut evaluation = None;
+    let result = match &outcome {
         Ok(outcome) => {
             let validation = validation.as_ref().unwrap_or(&train);
-            model.residuals = Residuals::held_out(&model, (validation, &held_out), test.as_ref())?;
-            let result = finish(args, &setup, &model, &train, test.as_ref(), &outcome, begin)?;
-            watcher.record.map_or(Ok(()), |record| record.end(&model, &result))
+            model.residuals = Residuals::held_out(&model, (validation, &held_out), test)?;
+            let evaluate = |test| with_threads(args.threads.into(), || chainrule::evaluate(&model, test));
+            evaluation = test.map(evaluate).transpose()?;
+            save(&model, &args.out)?;
+            doctor.end(Ok(outcome), evaluation.as_ref());
+            doctor.tell();
+            Some(finish(args, &setup, (&train, test), outcome, evaluation.as_ref(), begin)?)
         }
-        Err(error) => Err(rescue(args, &model, error)),
+        Err(error) => {
+            doctor.end(Err(error), None);
+            doctor.tell();
+            None
+        }
+    };
+    let source = report::Source {
+        model: &model,
+        evidence: doctor.evidence(),
+        start: &start,
+        outcome: outcome.as_ref().ok(),
+        test: test.zip(evaluation.as_ref()),
+        seconds: begin.elapsed().as_secs_f64(),
+    };
+    let in_run = args.run.as_ref().map(|folder| folder.join(report::FILE));
+    for path in args.report.iter().chain(&in_run) {
+        with_threads(args.threads.into(), || report::write(path, &source))?;
     }
+    if let Some(record) = record {
+        record.end(&doctor, result.as_ref().map(|result| (&model, result)))?;
+    }
+    outcome.map(|_| ()).map_err(|error| rescue(args, &model, error))
 }
 
 /// Settles the scales of the targets, unless it is given. When most rows are in a file, `train` does not tell whether all
@@ -243,111 +276,22 @@ pub(crate) fn listen_for_interrupt() -> Result<Arc<AtomicBool>> {
     Ok(flag)
 }
 
-/// Shows the progress and hands Ctrl-C on.
-struct Watcher {
-    json: bool,
-    interrupted: Arc<AtomicBool>,
-    bar: ProgressBar,
-    shown: Instant,
-    epochs: usize,
-    record: Option<Record>,
-}
-
-const SHOWN_EVERY: Duration = Duration::from_millis(100);
-
-impl Watcher {
-    fn new(json: bool, interrupted: Arc<AtomicBool>, record: Option<Record>) -> Self {
-        let bar = ProgressBar::new(0);
-        let visible = !json && std::io::stderr().is_terminal();
-        bar.set_draw_target(if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
-        let style = ProgressStyle::with_template("{msg}  {bar:24}  {pos}/{len}  {per_sec}, {eta} left");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { json, interrupted, bar, shown: Instant::now(), epochs: 0, record }
-    }
-
-    fn control(&self) -> Control {
-        if self.interrupted.load(Ordering::SeqCst) { Control::Stop } else { Control::Continue }
-    }
-}
-
-impl Observer for Watcher {
-    fn on_resume(&mut self, epoch: usize, steps: usize) {
-        if self.json {
-            say!("{}", json!({"event": "resume", "epoch": epoch, "steps": steps}));
-        } else {
-            say!("going on from the checkpoint: epoch {epoch}, after {} steps of it", count(steps));
-        }
-    }
-
-    fn on_step(&mut self, step: &StepReport) -> Control {
-        if !self.bar.is_hidden() && self.shown.elapsed() >= SHOWN_EVERY {
-            self.shown = Instant::now();
-            let accuracy = step.accuracy.map(|a| format!(", accuracy {}", percent(a))).unwrap_or_default();
-            if step.epoch != self.epochs + 1 || self.bar.position() as usize > step.samples {
-                self.bar.reset();
-            }
-            self.bar.set_length(step.of as u64);
-            self.bar.set_position(step.samples as u64);
-            self.bar.set_message(format!("epoch {}  loss {:.4}{accuracy}", step.epoch, step.loss));
-        }
-        self.control()
-    }
-
-    fn on_epoch(&mut self, epoch: &EpochReport) -> Control {
-        self.epochs = epoch.epoch;
-        if let Some(record) = &mut self.record {
-            record.epoch(epoch);
-        }
-        self.bar.reset();
-        let line = if self.json {
-            let mut event = json!(epoch);
-            event["event"] = json!("epoch");
-            event.to_string()
-        } else {
-            epoch_line(epoch)
-        };
-        self.bar.suspend(|| say!("{line}"));
-        self.control()
-    }
-}
-
-fn epoch_line(e: &EpochReport) -> String {
-    let show = |s: &chainrule::Scores| match (s.accuracy, s.rmse) {
-        (Some(accuracy), _) => format!("loss {:.4}, {}", s.loss, percent(accuracy)),
-        (None, Some(rmse)) => format!("loss {:.4}, RMSE {}", s.loss, number(rmse)),
-        (None, None) => format!("loss {:.4}", s.loss),
-    };
-    let width = e.epochs.to_string().len();
-    let mut line = format!("epoch {:>width$}/{}  train {}", e.epoch, e.epochs, show(&e.train));
-    if let Some(validation) = &e.validation {
-        let mark = if e.best { " *" } else { "" };
-        line.push_str(&format!("  validation {}{mark}", show(validation)));
-    }
-    format!("{line}  {:.1} s, {} samples/s", e.seconds, count(e.samples_per_second as usize))
-}
-
 fn finish(
     args: &TrainArgs,
     setup: &Setup,
-    model: &Model,
-    train: &Dataset,
-    test: Option<&Dataset>,
+    (train, test): (&Dataset, Option<&Dataset>),
     outcome: &Outcome,
+    evaluation: Option<&Evaluation>,
     begin: Instant,
 ) -> Result<Value> {
-    let evaluation = match test {
-        Some(test) => Some(chainrule::with_threads(args.threads.into(), || chainrule::evaluate(model, test))?),
-        None => None,
-    };
-    save(model, &args.out)?;
     let baselines = match test {
-        Some(test) if model.encoder.is_some() && outcome.ending != Ending::Stopped => {
-            Some(chainrule::with_threads(args.threads.into(), || Baselines::new(setup, train, test))?)
+        Some(test) if setup.encoder.is_some() && outcome.ending != Ending::Stopped => {
+            Some(with_threads(args.threads.into(), || Baselines::new(setup, train, test))?)
         }
         _ => None,
     };
     let seconds = begin.elapsed().as_secs_f64();
-    let tested = evaluation.as_ref().map(|evaluation| {
+    let tested = evaluation.map(|evaluation| {
         let mut event = json!(evaluation);
         event["event"] = json!("test");
         if let Some(baselines) = &baselines {
@@ -362,7 +306,7 @@ fn finish(
     if args.json {
         tested.iter().chain([&ended]).for_each(|event| say!("{event}"));
     } else {
-        print_end(&args.out, evaluation.as_ref(), baselines.as_ref(), outcome, seconds);
+        print_end(&args.out, evaluation, baselines.as_ref(), outcome, seconds);
     }
     Ok(json!({"test": tested, "end": ended}))
 }

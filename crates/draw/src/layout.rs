@@ -17,7 +17,7 @@ const LAYER_HEIGHT: f64 = 136.0;
 const GAP: f64 = 30.0;
 const MARGIN: f64 = 24.0;
 /// The width of a letter, and of a place where an edge bends.
-const LETTER: f64 = 7.6;
+pub(crate) const LETTER: f64 = 7.6;
 const BEND: f64 = 14.0;
 /// How often the order is improved, and the places are moved.
 const SWEEPS: usize = 12;

@@ -1,20 +1,33 @@
 //! Pictures of a graph and its gradient: in layers as SVG, as DOT and Mermaid for other programs, and as a page that
-//! replays the forward pass and the sweep back, one edge at a time.
+//! replays the forward pass and the sweep back, one edge at a time. And charts, with the report of a training that is made
+//! of them.
 //!
 //! A [`Picture`] holds texts only. Whoever makes one reads them from a trace; nothing is computed here but places.
 
+pub mod chart;
 mod dot;
+mod form;
+mod frame;
 mod layout;
 mod mermaid;
+mod number;
 mod page;
+mod report;
+mod sample;
 mod svg;
 
 pub use dot::dot;
+pub use form::Form;
 pub use layout::{Layout, MOST_NODES};
 pub use mermaid::mermaid;
 pub use page::page;
+pub use report::{Block, Card, Report, Section, report};
+pub use sample::{
+    Columns, Fold, Kernel, MOST_COLUMNS, MOST_DRAWN, Mark, Normed, Sample, SampleLayer, fold, sample_page, sample_svg,
+};
 pub use svg::svg;
 
+use frame::escaped;
 use serde::Serialize;
 
 /// A graph with what is to be shown of it.
@@ -107,21 +120,4 @@ pub struct Work {
     pub by_path: String,
     /// Visits of the reverse sweep: one an edge.
     pub by_sweep: usize,
-}
-
-/// A text inside of XML.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
 }

@@ -1,18 +1,15 @@
 //! One file that replays the forward pass and the sweep: no network, no libraries.
 
-use crate::svg::{COLOURS, drawn};
-use crate::{Picture, Step, escaped};
+use crate::frame::{Frame, escaped};
+use crate::svg::drawn;
+use crate::{Picture, Step};
 use std::fmt::Write;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// The picture as a page.
-///
-/// What the reader typed is text in it and nothing else: markup is escaped, and the data for the script cannot end its
-/// element. The page allows itself no connection to anywhere.
+/// The picture as a page. What the reader typed is text in it and nothing else.
 pub fn page(picture: &Picture) -> String {
-    let title = escaped(&picture.title);
     let mut steps = String::new();
     for step in &picture.steps {
         let (Step::Value { words, .. } | Step::Start { words, .. } | Step::Edge { words, .. }) = step;
@@ -22,12 +19,8 @@ pub fn page(picture: &Picture) -> String {
     for walk in &picture.walks {
         let _ = write!(walks, "<li>{}</li>", escaped(&walk.words));
     }
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
-         script-src 'unsafe-inline'\"><title>{title}</title><style>{COLOURS}{STYLE}</style></head>\n<body><main>\
-         <h1>{title}</h1>\n<div class=\"picture\">{}</div>\n<p id=\"words\" role=\"status\" aria-live=\"polite\"></p>\n\
+    let body = format!(
+        "<div class=\"picture\">{}</div>\n<p id=\"words\" role=\"status\" aria-live=\"polite\"></p>\n\
          <div class=\"controls\"><button id=\"back\" type=\"button\" aria-label=\"one step back\">◀</button>\
          <input id=\"step\" type=\"range\" min=\"0\" max=\"{}\" value=\"0\" aria-label=\"step\">\
          <button id=\"forth\" type=\"button\" aria-label=\"one step on\">▶</button>\
@@ -38,19 +31,12 @@ pub fn page(picture: &Picture) -> String {
          <div><dt>path by path</dt><dd id=\"by-path\">{}</dd></div>\
          <div><dt>paths</dt><dd>{}</dd></div></dl>\n\
          <details><summary>All steps in words</summary><h2>Forward and back</h2><ol>{steps}</ol>\
-         <h2>Path by path</h2><ol>{walks}</ol></details></main>\n\
-         <script type=\"application/json\" id=\"data\">{}</script><script>{SCRIPT}</script></body></html>\n",
+         <h2>Path by path</h2><ol>{walks}</ol></details>",
         drawn(picture, ""),
         picture.steps.len(),
         picture.work.by_sweep,
         escaped(&picture.work.by_path),
         escaped(&picture.work.paths),
-        data(picture),
-    )
-}
-
-/// The picture as JSON that cannot end the element it stands in.
-fn data(picture: &Picture) -> String {
-    let json = serde_json::to_string(picture).expect("texts and numbers have JSON");
-    json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+    );
+    Frame { title: &picture.title, style: STYLE, body: &body, data: picture, script: SCRIPT }.page()
 }

@@ -1,6 +1,7 @@
 //! Folders of image files: PNG and JPEG, a folder for each class.
 
 mod decode;
+mod encode;
 mod list;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use std::str::FromStr;
 use crate::{DataError, Dataset, ImageError, ImageSize, Matrix, Target, Values, hold_out, threads};
 use decode::Head;
 pub(crate) use decode::MOST_PIXELS;
+pub use encode::png;
 use list::{Listed, list};
 
 /// How a folder of images is read to be learned from.

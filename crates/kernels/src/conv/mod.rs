@@ -6,12 +6,15 @@
 //! sizes alone, and sums over them are added in their order: the bits are the same at any number of threads.
 
 mod pool;
+mod slide;
 #[cfg(test)]
 mod tests;
+pub(crate) mod tile;
 mod window;
 
 use crate::team::{for_each_chunk, for_each_pair};
 use crate::{MatRef, Real, gemm, gemm_scratch};
+use slide::Slide;
 use std::ops::Range;
 
 pub use window::Window;
@@ -127,11 +130,16 @@ impl Conv {
 
     /// Numbers of scratch that [`Conv::forward`] and [`Conv::by_input`] need.
     pub fn scratch<T: Real>(&self) -> usize {
-        self.batch.div_ceil(self.piece()) * self.lane::<T>()
+        let unfolded = || self.batch.div_ceil(self.piece()) * self.lane::<T>();
+        let slides = [Slide::new::<T>(*self), Slide::turned::<T>(*self)];
+        slides.map(|slide| slide.map_or_else(unfolded, |slide| slide.scratch())).into_iter().max().unwrap_or(0)
     }
 
     /// Numbers of scratch that [`Conv::by_weights`] needs.
     pub fn scratch_by_weights<T: Real>(&self) -> usize {
+        if let Some(slide) = Slide::new::<T>(*self) {
+            return slide.scratch_by_weights();
+        }
         self.batch.div_ceil(self.summed_piece()) * (self.lane::<T>() + self.weights())
     }
 
@@ -291,6 +299,9 @@ impl Conv {
 
     /// `y[b, o, p, q] = Σ w[o, c, i, j] · x[b, c, p·stride + i·dilation − padding, q·…]`, zero outside `x`.
     pub fn forward<T: Real>(&self, x: &[T], w: &[T], y: &mut [T], scratch: &mut [T]) {
+        if let Some(slide) = Slide::new::<T>(*self) {
+            return slide.forward(x, w, y, scratch);
+        }
         self.by_pieces(y, self.per_picture().1, scratch, |pictures, y, lane| {
             self.blocks(pictures.clone(), |block| {
                 let (columns, results, rest) = self.cut(&block, lane);
@@ -307,6 +318,9 @@ impl Conv {
 
     /// The adjoint by the input: what each cell of `x` receives from the pile `p` on `y`.
     pub fn by_input<T: Real>(&self, p: &[T], w: &[T], x: &mut [T], scratch: &mut [T]) {
+        if let Some(slide) = Slide::turned::<T>(*self) {
+            return slide.by_input(p, w, x, scratch);
+        }
         self.by_pieces(x, self.per_picture().0, scratch, |pictures, x, lane| {
             x.fill(T::ZERO);
             self.blocks(pictures.clone(), |block| {
@@ -320,6 +334,9 @@ impl Conv {
 
     /// The adjoint by the weights: what each weight receives from the pile `p` on `y`.
     pub fn by_weights<T: Real>(&self, x: &[T], p: &[T], w: &mut [T], scratch: &mut [T]) {
+        if let Some(slide) = Slide::new::<T>(*self) {
+            return slide.by_weights(x, p, w, scratch);
+        }
         let (piece, weights, depth) = (self.summed_piece(), self.weights(), self.depth());
         let lane = self.lane::<T>() + weights;
         let outputs = self.per_group().1;

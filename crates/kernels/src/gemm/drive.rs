@@ -11,6 +11,7 @@ use super::plan::Plan;
 use super::tile::Tiles;
 use super::{After, MatRef, Piece, pack};
 use crate::Real;
+use crate::conv::tile::{Results, Weights};
 use crate::team::{self, Shared};
 use std::ops::Range;
 
@@ -21,6 +22,14 @@ pub trait Compiled: pack::Turn {
     fn slab(slab: Slab<'_, '_, Self>);
     #[doc(hidden)]
     fn dots(machine: Machine, dots: Dots<'_, '_, Self>);
+    /// # Safety
+    /// What [`Results::run`] asks for.
+    #[doc(hidden)]
+    unsafe fn results(machine: Machine, rows: usize, vectors: usize, results: Results<Self>);
+    /// # Safety
+    /// What [`Weights::run`] asks for.
+    #[doc(hidden)]
+    unsafe fn weights(machine: Machine, vectors: usize, weights: Weights<Self>);
 }
 
 macro_rules! compiled {
@@ -31,6 +40,14 @@ macro_rules! compiled {
             }
             fn dots(machine: Machine, dots: Dots<'_, '_, Self>) {
                 machine.run(dots);
+            }
+            unsafe fn results(machine: Machine, rows: usize, vectors: usize, results: Results<Self>) {
+                // SAFETY: by the caller's promise.
+                unsafe { results.run(machine, rows, vectors) };
+            }
+            unsafe fn weights(machine: Machine, vectors: usize, weights: Weights<Self>) {
+                // SAFETY: by the caller's promise.
+                unsafe { weights.run(machine, vectors) };
             }
         })*
     };

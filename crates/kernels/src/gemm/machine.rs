@@ -31,7 +31,7 @@ pub enum Machine {
 impl Machine {
     /// The widest of this processor.
     #[inline]
-    pub(super) fn best() -> Self {
+    pub(crate) fn best() -> Self {
         match pulp::Arch::new() {
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
             pulp::Arch::V4(simd) => Self::Avx512(simd),
@@ -67,7 +67,7 @@ impl Machine {
 
     /// Vectors in the widest tile of `rows` rows. A tile of few rows takes more of them, or its additions would wait
     /// for each other.
-    pub(super) fn vectors(self, rows: usize) -> usize {
+    pub(crate) fn vectors(self, rows: usize) -> usize {
         let many_registers = match self {
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
             Self::Avx512(_) => true,
@@ -84,7 +84,7 @@ impl Machine {
     }
 
     /// Numbers in a vector.
-    pub(super) fn lanes<T: Element>(self) -> usize {
+    pub(crate) fn lanes<T: Element>(self) -> usize {
         match self {
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
             Self::Avx512(_) => T::lanes::<pulp::x86::V4>(),
@@ -100,7 +100,7 @@ impl Machine {
 
     /// Runs `job` compiled for these instructions.
     #[inline(always)]
-    pub(super) fn run(self, job: impl Job) {
+    pub(crate) fn run(self, job: impl Job) {
         match self {
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
             Self::Avx512(simd) => Simd::vectorize(simd, With::<_, true>(job)),
@@ -116,7 +116,7 @@ impl Machine {
 }
 
 /// Work to be compiled once per instruction set; `FUSED` says whether it multiplies and adds in one instruction.
-pub(super) trait Job {
+pub(crate) trait Job {
     /// Does the work; must be `#[inline(always)]`.
     fn run<S: Simd, const FUSED: bool>(self, simd: S);
 }

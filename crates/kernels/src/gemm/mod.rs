@@ -16,10 +16,10 @@
 mod dots;
 pub(crate) mod drive;
 pub(crate) mod lanes;
-mod machine;
-mod pack;
+pub(crate) mod machine;
+pub(crate) mod pack;
 mod plan;
-mod tile;
+pub(crate) mod tile;
 
 use crate::Real;
 use crate::team::{self, Shared};

@@ -20,7 +20,7 @@ pub(super) fn left<T: Real>(a: MatRef<'_, T>, rows: Range<usize>, depth: Range<u
 
 /// Packs the columns `columns` of `b` for the steps `depth` of `k`: row after row of `width` numbers. What lies after
 /// the last column means nothing.
-pub(super) fn right<T: Real>(
+pub(crate) fn right<T: Real>(
     b: MatRef<'_, T>,
     depth: Range<usize>,
     columns: Range<usize>,

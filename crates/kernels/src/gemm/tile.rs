@@ -179,7 +179,7 @@ fn store<T: Real, S: Simd, const VECTORS: usize>(
 
 /// `a · b + sum`, in one instruction if `FUSED`.
 #[inline(always)]
-pub(super) fn multiply_add<T: Real, S: Simd, const FUSED: bool>(
+pub(crate) fn multiply_add<T: Real, S: Simd, const FUSED: bool>(
     simd: S,
     a: T::Vector<S>,
     b: T::Vector<S>,

@@ -1,5 +1,7 @@
 //! `chainrule explain`: one sample through a network, forward and back.
 
+mod picture;
+
 use crate::args::ExplainArgs;
 use crate::input::model_and_data;
 use crate::output::{DIM, HEADING, RESULT, number, say};
@@ -12,6 +14,7 @@ const SMALL: usize = 40;
 const LARGEST: usize = 5;
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
+    picture::check(args)?;
     let (model, data, places) = model_and_data(&args.input)?;
     let rate = args.rate.unwrap_or(model.recipe.learning_rate);
     // Rows are counted as they stand in the file, also where some have no target.
@@ -23,6 +26,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
         },
     };
     let explanation = Explanation { row: args.row, ..explain(&model, &data, row, rate)? };
+    picture::write(args, &model, &data, row, &explanation)?;
     if args.json {
         say!("{}", serde_json::to_string(&explanation)?);
         return Ok(());
