@@ -72,49 +72,57 @@ function neuron(begun, { layer, neuron: to }, told, choose) {
   return { parts: [make("p"), make("p", { class: "equation code" }), make("div", { class: "scroll" }, table)], cells };
 }
 
-/** @param {HTMLElement} panel @param {(choice: Choice | null) => void} choose */
-export function inspector(panel, choose) {
+/** The panel of what is chosen. */
+export class Inspector {
+  #panel;
+  #choose;
   /** What is built stays while the choice does, so that its buttons can be pressed while numbers change. */
-  let built = "";
+  #built = "";
   /** @type {Cell[]} */
-  let cells = [];
+  #cells = [];
 
-  /** @param {Begun} begun @param {Choice} choice @param {Neuron | null} told @param {Settings} settings */
-  function build(begun, choice, told, settings) {
-    const made = choice.kind === "edge" ? edge(begun, choice, settings) : told && neuron(begun, choice, told, choose);
-    if (!made) return false;
-    cells = made.cells;
-    panel.replaceChildren(...made.parts, button("Show the whole network", () => choose(null), { class: "quiet" }));
-    return true;
+  /** @param {HTMLElement} panel @param {(choice: Choice | null) => void} choose */
+  constructor(panel, choose) {
+    this.#panel = panel;
+    this.#choose = choose;
+    // Takes the focus when the button that had it is gone.
+    panel.tabIndex = -1;
+  }
+
+  /**
+   * @param {Begun} begun
+   * @param {Frame} now
+   * @param {Choice | null} choice
+   * @param {Neuron | null} told what the engine says of the chosen neuron
+   * @param {Settings} settings
+   */
+  show(begun, now, choice, told, settings) {
+    const wanted = JSON.stringify([choice, begun.layers, settings.features]);
+    if (wanted !== this.#built) {
+      if (choice?.kind === "neuron" && !told) return;
+      this.#build(begun, choice, told, settings);
+      this.#built = wanted;
+    }
+    for (const [place, value] of this.#cells) place.textContent = number(value(now));
+    if (choice?.kind === "neuron" && told) this.#tell(told);
+  }
+
+  /** @param {Begun} begun @param {Choice | null} choice @param {Neuron | null} told @param {Settings} settings */
+  #build(begun, choice, told, settings) {
+    const made = choice?.kind === "edge" ? edge(begun, choice, settings)
+      : choice && told ? neuron(begun, choice, told, this.#choose) : null;
+    this.#cells = made?.cells ?? [];
+    const back = button("Show the whole network", () => this.#choose(null), { class: "quiet" });
+    const held = this.#panel.contains(document.activeElement);
+    this.#panel.replaceChildren(...(made ? [...made.parts, back] : [make("p", { class: "hint" }, HINT)]));
+    if (held) (made ? back : this.#panel).focus();
   }
 
   /** @param {Neuron} told */
-  function tell(told) {
+  #tell(told) {
     for (const [at, text] of [told.words, told.equation].entries()) {
-      const place = panel.children[at];
+      const place = this.#panel.children[at];
       if (place.textContent !== text) place.textContent = text;
     }
   }
-
-  return {
-    /**
-     * @param {Begun} begun
-     * @param {Frame} now
-     * @param {Choice | null} choice
-     * @param {Neuron | null} told what the engine says of the chosen neuron
-     * @param {Settings} settings
-     */
-    show(begun, now, choice, told, settings) {
-      const wanted = JSON.stringify([choice, begun.layers, settings.features]);
-      if (wanted !== built) {
-        if (!choice) {
-          cells = [];
-          panel.replaceChildren(make("p", { class: "hint" }, HINT));
-        } else if (!build(begun, choice, told, settings)) return;
-        built = wanted;
-      }
-      for (const [place, value] of cells) place.textContent = number(value(now));
-      if (choice?.kind === "neuron" && told) tell(told);
-    },
-  };
 }

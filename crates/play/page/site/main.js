@@ -4,7 +4,7 @@ import { find } from "./dom.js";
 import { VIEWS, read } from "./link.js";
 import { transport } from "./transport.js";
 import { expression } from "./expression.js";
-import { network } from "./network.js";
+import { NetworkView } from "./network.js";
 import { digits } from "./digits.js";
 
 /**
@@ -53,7 +53,7 @@ async function start() {
   const engine = transport();
   const hello = await engine.call("hello", {});
   find("place", HTMLElement).textContent = `chainrule ${hello.version} · the engine is ${engine.place}`;
-  const views = { expression: expression(engine, hello), network: network(engine, hello), digits: digits(engine) };
+  const views = { expression: expression(engine, hello), network: new NetworkView(engine, hello), digits: digits(engine) };
   window.addEventListener("hashchange", () => show(views));
   show(views);
 }

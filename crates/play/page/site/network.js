@@ -1,17 +1,18 @@
 // A network that learns to tell two classes of points apart.
 
 import { EngineError } from "./transport.js";
-import { find, make, newest, number, onClick, percent } from "./dom.js";
+import { find, make, newest, number, onClick } from "./dom.js";
 import { onTheme } from "./colours.js";
-import { inspector } from "./chosen.js";
-import { curve } from "./curve.js";
-import { diagram } from "./diagram.js";
+import { Inspector } from "./chosen.js";
+import { Curve } from "./curve.js";
+import { Diagram } from "./diagram.js";
 import { ownPoints } from "./own.js";
-import { plane } from "./plane.js";
-import { badgeAfter, sampleWalk } from "./sample.js";
+import { Plane, nearest } from "./plane.js";
+import { SampleWalk, badgeAfter } from "./sample.js";
+import { findings, rates, readings } from "./readings.js";
 import { thumb } from "./thumbs.js";
 import { fields, fromAddress, refresh, toAddress } from "./settings.js";
-import { SPEEDS, trainer } from "./trainer.js";
+import { SPEEDS, Trainer } from "./trainer.js";
 import { write } from "./link.js";
 
 /** @import {Begun, Choice, Frame, Hello, Neuron, Point, Sample, Settings, Transport} from "../types.js" */
@@ -21,247 +22,248 @@ const id = (/** @type {string} */ name) => find(name, HTMLElement);
 /** How often a neuron's equation is asked for anew while training, in milliseconds. */
 const EQUATION_EVERY = 250;
 
-/** @param {Transport} engine @param {Hello} hello */
-export function network(engine, hello) {
-  const first = hello.settings;
-  const settings = structuredClone(first);
-  if (hello.own) Object.assign(settings, { set: "own", points: hello.own.points });
+/** With more hidden neurons, maps are coarser. */
+const MANY_NEURONS = 40;
+const COARSE = 30;
+
+/** The points to begin with when they are the reader's own. @type {Point[]} */
+const FIRST_POINTS = [[-2, -2, 0], [2, 2, 1]];
+
+export class NetworkView {
+  #engine;
+  #first;
+  #settings;
   /** @type {Begun | null} */
-  let begun = null;
+  #begun = null;
   /** @type {Frame | null} */
-  let frame = null;
+  #frame = null;
   /** @type {Choice | null} */
-  let choice = null;
-  /** @type {Neuron | null} */
-  let told = null;
+  #choice = null;
+  /** What the engine says of the chosen neuron, and when it was asked. @type {Neuron | null} */
+  #told = null;
+  #asked = 0;
   /** The sample that is followed, and the neuron where it is. @type {{ point: Point, at: Choice | null } | null} */
-  let followed = null;
-  let asked = 0;
-  let opened = false;
-
-  const losses = curve(find("curve", HTMLCanvasElement));
-  const field = plane(find("plane", HTMLCanvasElement));
-  const drawing = diagram(id("diagram"), hello, {
-    choose,
-    features: (features) => change({ features }),
-    hidden: (hidden) => change({ hidden }),
+  #followed = null;
+  #opened = false;
+  #curve = new Curve(find("curve", HTMLCanvasElement));
+  #plane = new Plane(find("plane", HTMLCanvasElement));
+  #ask = newest((/** @type {Choice} */ choice) => this.#askNeuron(choice));
+  #inspector = new Inspector(id("chosen"), (choice) => this.#choose(choice));
+  #walk = new SampleWalk(id("sample"), {
+    follow: (index) => this.#follow(index),
+    moved: (sample, at) => this.#moved(sample, at),
   });
-  const details = inspector(id("chosen"), choose);
-  const walk = sampleWalk(id("sample"), { follow, moved });
-  const training = trainer(engine, { begun: begin, frame: take, playing, rate, failed });
-  const own = ownPoints(id("own"), hello, settings, () => again());
-  const ask = newest(askNeuron);
+  #diagram;
+  #trainer;
+  #own;
 
-  fields(hello, settings, id("settings"), id("data-settings"), (name) => {
-    if (name !== "learning_rate") return again();
-    training.learningRate(settings.learning_rate);
-    write("network", toAddress(settings, first));
-  });
-  sets(hello, (set) => change({ set }));
-  buttons();
-  onTheme(() => paint());
+  /** @param {Transport} engine @param {Hello} hello */
+  constructor(engine, hello) {
+    this.#engine = engine;
+    this.#first = hello.settings;
+    this.#settings = structuredClone(hello.settings);
+    if (hello.own) Object.assign(this.#settings, { set: "own", points: hello.own.points });
+    this.#trainer = new Trainer(engine, {
+      begun: (begun) => this.#begin(begun),
+      frame: (frame) => this.#take(frame),
+      playing: (playing) => this.#playing(playing),
+      rate: rates,
+      failed: (error) => this.#failed(error),
+    });
+    this.#diagram = new Diagram(id("diagram"), hello, {
+      choose: (choice) => this.#choose(choice),
+      features: (features) => this.#change({ features }),
+      hidden: (hidden) => this.#change({ hidden }),
+    });
+    this.#own = ownPoints(id("own"), hello, this.#settings, () => this.#again());
+    fields(hello, this.#settings, id("settings"), id("data-settings"), (name) => this.#set(name));
+    sets(hello, (set) => this.#change({ set }));
+    this.#buttons();
+    onTheme(() => this.#paint());
+  }
+
+  /** @param {URLSearchParams} state */
+  open(state) {
+    const given = [...state].length > 0;
+    if (given) Object.assign(this.#settings, fromAddress(state, this.#first));
+    if (given || !this.#opened) {
+      this.#opened = true;
+      this.#again();
+    } else {
+      this.#share();
+      this.#paint();
+    }
+  }
+
+  close() {
+    this.#trainer.pause();
+  }
+
+  #buttons() {
+    const speed = find("speed", HTMLSelectElement);
+    speed.append(...SPEEDS.map(([value, text]) => make("option", { value }, text)));
+    speed.value = "epoch";
+    speed.addEventListener("change", () => this.#trainer.speed(speed.value));
+    onClick(id("play"), () => (this.#trainer.playing ? this.#trainer.pause() : this.#trainer.play()));
+    onClick(id("one"), () => {
+      this.#walk.take(null);
+      this.#trainer.step();
+    });
+    onClick(id("again"), () => this.#again());
+    find("plane", HTMLCanvasElement).addEventListener("click", (event) => {
+      const place = this.#plane.place(event);
+      if (this.#settings.set === "own") this.#own.add(place);
+      else if (this.#begun) this.#follow(nearest(this.#begun.points.train, place));
+    });
+  }
 
   /** @param {Partial<Settings>} some */
-  function change(some) {
-    Object.assign(settings, some);
-    again();
+  #change(some) {
+    Object.assign(this.#settings, some);
+    this.#again();
+  }
+
+  /** A setting was changed by its field. @param {keyof Settings} name */
+  #set(name) {
+    if (name !== "learning_rate") return this.#again();
+    this.#trainer.learningRate(this.#settings.learning_rate);
+    this.#share();
   }
 
   /** Begins anew with the settings as they are. */
-  function again() {
-    settings.side = settings.hidden.reduce((sum, size) => sum + size, 0) > 40 ? 30 : first.side;
+  #again() {
+    const settings = this.#settings;
+    const neurons = settings.hidden.reduce((sum, size) => sum + size, 0);
+    settings.side = neurons > MANY_NEURONS ? COARSE : this.#first.side;
+    if (settings.set === "own" && settings.points.length === 0) settings.points = FIRST_POINTS;
     refresh(settings);
-    showSet();
-    write("network", toAddress(settings, first));
-    if (settings.set === "own" && settings.points.length === 0) {
-      const corners = /** @type {Point[]} */ ([[-2, -2, 0], [2, 2, 1]]);
-      settings.points = corners;
-    }
-    training.begin({ ...settings, points: settings.set === "own" ? settings.points : [] });
+    showSet(settings);
+    this.#share();
+    this.#trainer.begin({ ...settings, points: settings.set === "own" ? settings.points : [] });
   }
 
-  /** @param {Begun} next */
-  function begin(next) {
-    begun = next;
-    frame = next.frame;
+  #share() {
+    write("network", toAddress(this.#settings, this.#first));
+  }
+
+  /** @param {Begun} begun */
+  #begin(begun) {
+    this.#begun = begun;
+    this.#frame = begun.frame;
     id("problem").hidden = true;
     for (const input of document.querySelectorAll("#network [aria-invalid]")) input.removeAttribute("aria-invalid");
-    losses.clear();
-    drawing.shape(settings);
-    if (choice && (choice.layer >= next.layers.length || outside(choice, next.layers))) choice = null;
-    walk.take(null);
-    walk.limit(next.points.train.length);
-    told = null;
-    take(next.frame);
-    if (choice) choose(choice);
+    this.#curve.clear();
+    this.#diagram.shape(this.#settings);
+    if (this.#choice && outside(this.#choice, begun.layers)) this.#choice = null;
+    this.#walk.take(null);
+    this.#walk.limit(begun.points.train.length);
+    this.#take(begun.frame);
+    this.#choose(this.#choice);
   }
 
-  /** @param {Frame} next */
-  function take(next) {
-    frame = next;
-    losses.add(next.step, next.loss);
-    paint();
-    numbers(next);
-    findings(next);
-    if (choice?.kind === "neuron" && (!training.playing || performance.now() - asked > EQUATION_EVERY)) ask(choice);
+  /** @param {Frame} frame */
+  #take(frame) {
+    this.#frame = frame;
+    this.#curve.add(frame.step, frame.loss);
+    this.#paint();
+    readings(frame);
+    findings(frame);
+    const due = !this.#trainer.playing || performance.now() - this.#asked > EQUATION_EVERY;
+    if (this.#choice?.kind === "neuron" && due) this.#ask(this.#choice);
   }
 
-  function paint() {
+  #paint() {
+    const [begun, frame, choice] = [this.#begun, this.#frame, this.#choice];
     if (!begun || !frame) return;
-    drawing.paint(begun, frame, choice, followed?.at ?? choice);
+    this.#diagram.paint(begun, frame, choice, this.#followed?.at ?? choice);
     const [layer, neuron] = choice?.kind === "neuron" ? [choice.layer, choice.neuron] : [begun.layers.length - 1, 0];
-    field.paint(frame.maps[layer - 1].maps[neuron], frame.side, begun.points, followed?.point ?? null);
+    const { maps, scales } = frame.maps[layer - 1];
+    this.#plane.paint(maps[neuron], frame.side, begun.points, this.#followed?.point ?? null);
     const hidden = layer < begun.layers.length - 1;
-    const scale = number(frame.maps[layer - 1].scales[neuron]);
     id("out-title").textContent = hidden ? `Neuron ${neuron + 1} of layer ${layer}` : "Output";
-    id("least").textContent = hidden ? `−${scale}` : "class 0";
-    id("most").textContent = hidden ? scale : "class 1";
-    losses.paint();
-    details.show(begun, frame, choice, told, settings);
+    id("least").textContent = hidden ? `−${number(scales[neuron])}` : "class 0";
+    id("most").textContent = hidden ? number(scales[neuron]) : "class 1";
+    this.#curve.paint();
+    this.#inspector.show(begun, frame, choice, this.#told, this.#settings);
   }
 
-  /** @param {Choice | null} next */
-  function choose(next) {
-    choice = next;
-    told = null;
-    paint();
-    if (next?.kind === "neuron") ask(next);
+  /** @param {Choice | null} choice */
+  #choose(choice) {
+    this.#choice = choice;
+    this.#told = null;
+    this.#paint();
+    if (choice?.kind === "neuron") this.#ask(choice);
   }
 
-  /** @param {Choice} wanted */
-  async function askNeuron(wanted) {
-    if (wanted.kind !== "neuron") return;
-    asked = performance.now();
+  /** @param {Choice} choice */
+  async #askNeuron(choice) {
+    if (choice.kind !== "neuron") return;
+    this.#asked = performance.now();
     try {
-      const answer = await engine.call("network.neuron", { layer: wanted.layer, neuron: wanted.neuron });
-      if (choice?.kind !== "neuron" || choice.layer !== wanted.layer || choice.neuron !== wanted.neuron) return;
-      told = answer;
-      if (begun && frame) details.show(begun, frame, choice, told, settings);
+      const told = await this.#engine.call("network.neuron", { layer: choice.layer, neuron: choice.neuron });
+      if (choice !== this.#choice || !this.#begun || !this.#frame) return;
+      this.#told = told;
+      this.#inspector.show(this.#begun, this.#frame, choice, told, this.#settings);
     } catch (error) {
-      failed(error);
+      this.#failed(error);
     }
   }
 
-  /** @param {number} index */
-  async function follow(index) {
-    training.pause();
+  /** Sends a training point through the network. @param {number} index */
+  async #follow(index) {
+    this.#trainer.pause();
     try {
-      const sample = await engine.call("network.sample", { index });
-      walk.take(sample);
+      this.#walk.take(await this.#engine.call("network.sample", { index }));
     } catch (error) {
-      failed(error);
+      this.#failed(error);
     }
   }
 
   /** @param {Sample | null} sample @param {number} at */
-  function moved(sample, at) {
+  #moved(sample, at) {
+    const top = this.#settings.hidden.length + 1;
     const move = sample?.moves[at - 1];
-    followed = sample && {
+    this.#followed = sample && {
       point: sample.point,
-      at: move ? { kind: "neuron", layer: Math.min(move.layer, settings.hidden.length + 1), neuron: move.neuron } : null,
+      at: move ? { kind: "neuron", layer: Math.min(move.layer, top), neuron: move.neuron } : null,
     };
-    drawing.badges(badgeAfter(sample, at, settings));
-    paint();
+    this.#diagram.badges(badgeAfter(sample, at, top));
+    this.#paint();
   }
 
-  /** @param {boolean} now */
-  function playing(now) {
-    id("play").textContent = now ? "Pause" : "Play";
-    id("play").classList.toggle("on", now);
-    if (now) walk.take(null);
-  }
-
-  /** @param {{ frames: number, steps: number }} now */
-  function rate(now) {
-    id("frames").textContent = now.frames.toFixed(0);
-    id("rate").textContent = Math.round(now.steps).toLocaleString("en");
+  /** @param {boolean} playing */
+  #playing(playing) {
+    id("play").textContent = playing ? "Pause" : "Play";
+    if (playing) this.#walk.take(null);
   }
 
   /** @param {unknown} error */
-  function failed(error) {
+  #failed(error) {
     if (!(error instanceof EngineError)) throw error;
     const label = document.querySelector(`label[for="set-${error.field}"]`)?.textContent ?? error.field;
     id("problem").textContent = label ? `${label}: ${error.message}` : error.message;
     id("problem").hidden = false;
     document.getElementById(`set-${error.field}`)?.setAttribute("aria-invalid", "true");
   }
-
-  function showSet() {
-    for (const input of document.querySelectorAll("input[name=set]")) {
-      if (input instanceof HTMLInputElement) input.checked = input.value === settings.set;
-    }
-    id("own").hidden = settings.set !== "own";
-    for (const name of ["samples", "noise"]) {
-      const place = document.getElementById(`set-${name}`)?.parentElement;
-      if (place) place.hidden = settings.set === "own";
-    }
-  }
-
-  function buttons() {
-    const speed = find("speed", HTMLSelectElement);
-    speed.append(...SPEEDS.map(([value, text]) => make("option", { value }, text)));
-    speed.value = "epoch";
-    speed.addEventListener("change", () => training.speed(speed.value));
-    onClick(id("play"), () => (training.playing ? training.pause() : training.play()));
-    onClick(id("one"), () => { walk.take(null); training.step(); });
-    onClick(id("again"), again);
-    find("plane", HTMLCanvasElement).addEventListener("click", (event) => {
-      const place = field.place(event);
-      if (settings.set === "own") own.add(place);
-      else if (begun) follow(nearest(begun.points.train, place));
-    });
-  }
-
-  return {
-    /** @param {URLSearchParams} state */
-    open(state) {
-      if ([...state].length > 0 || !opened) {
-        if ([...state].length > 0) Object.assign(settings, fromAddress(state, first));
-        opened = true;
-        again();
-      } else {
-        write("network", toAddress(settings, first));
-        paint();
-      }
-    },
-    close() {
-      training.pause();
-    },
-  };
 }
 
 /** @param {Choice} choice @param {number[]} layers */
 function outside(choice, layers) {
+  if (choice.layer >= layers.length) return true;
   if (choice.kind === "neuron") return choice.neuron >= layers[choice.layer];
   return choice.to >= layers[choice.layer] || choice.from >= layers[choice.layer - 1];
 }
 
-/** The position of the point next to a place. @param {Point[]} points @param {{ x: number, y: number }} place */
-function nearest(points, { x, y }) {
-  const far = points.map((point) => Math.hypot(point[0] - x, point[1] - y));
-  return far.indexOf(Math.min(...far));
-}
-
-/** @param {Frame} frame */
-function numbers({ epoch, step, loss, accuracy }) {
-  const texts = {
-    epoch: epoch.toLocaleString("en"), steps: step.toLocaleString("en"),
-    "loss-train": number(loss.train), "loss-test": number(loss.test),
-    "accuracy-train": percent(accuracy.train), "accuracy-test": percent(accuracy.test),
-  };
-  for (const [name, text] of Object.entries(texts)) id(name).textContent = text;
-}
-
-/** A finding is announced when it comes, not with every frame. @param {Frame} frame */
-function findings({ findings, diverged }) {
-  const place = id("doctor");
-  const state = JSON.stringify([findings, diverged]);
-  if (place.dataset.state === state) return;
-  place.dataset.state = state;
-  const all = findings.map(({ title, evidence, cure, severity }) =>
-    make("article", { class: `finding ${severity}` }, make("h3", {}, title), make("p", {}, evidence), make("p", { class: "cure" }, cure)));
-  const gone = diverged ? [make("article", { class: "finding error" }, make("h3", {}, "Training has stopped"), make("p", {}, diverged))] : [];
-  place.replaceChildren(...gone, ...all, ...(all.length + gone.length === 0 ? [make("p", { class: "hint" }, "Nothing to report.")] : []));
+/** What can be set depends on the set of points. @param {Settings} settings */
+function showSet({ set }) {
+  for (const input of document.querySelectorAll("input[name=set]")) {
+    if (input instanceof HTMLInputElement) input.checked = input.value === set;
+  }
+  id("own").hidden = set !== "own";
+  for (const name of ["samples", "noise"]) {
+    const place = document.getElementById(`set-${name}`)?.parentElement;
+    if (place) place.hidden = set === "own";
+  }
 }
 
 /** @param {Hello} hello @param {(set: string) => void} then */

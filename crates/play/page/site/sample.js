@@ -2,63 +2,71 @@
 
 import { button, make, number, percent, stepButton } from "./dom.js";
 
-/** @import {Sample, Settings} from "../types.js" */
+/** @import {Sample} from "../types.js" */
+/** @import {Badge} from "./diagram.js" */
 
 /**
- * @param {HTMLElement} panel
- * @param {object} wishes
- * @param {(index: number) => void} wishes.follow asks for a training point
- * @param {(sample: Sample | null, at: number) => void} wishes.moved
+ * @typedef {object} Wishes
+ * @property {(index: number) => void} follow asks for a training point
+ * @property {(sample: Sample | null, at: number) => void} moved
  */
-export function sampleWalk(panel, wishes) {
+
+/** The panel that walks. */
+export class SampleWalk {
+  #wishes;
   /** @type {Sample | null} */
-  let sample = null;
-  let at = 0;
-  const index = make("input", { type: "number", id: "sample-index", min: 0, value: 0, step: 1 });
-  const words = make("p", { class: "words", role: "status" }, "");
-  const rail = make("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Step of the sample" });
-  const facts = make("p", { class: "hint" });
-  const back = stepButton("back", "One step back", () => go(at - 1));
-  const forth = stepButton("forth", "One step on", () => go(at + 1));
-  const follow = button("Follow", () => wishes.follow(index.valueAsNumber || 0));
-  const stop = button("Stop", () => take(null), { class: "quiet" });
-  const walk = make("div", { hidden: true }, words, make("div", { class: "steps", role: "group", "aria-label": "Steps of the sample" }, back, rail, forth), facts, stop);
-  panel.replaceChildren(
-    make("div", { class: "field inline" }, make("label", { for: "sample-index" }, "Training point"), index, follow),
-    make("p", { class: "hint" }, "Or click on a point of the plane. Training pauses."), walk);
-  rail.addEventListener("input", () => go(rail.valueAsNumber));
+  #sample = null;
+  #at = 0;
+  #index = make("input", { type: "number", id: "sample-index", min: 0, value: 0, step: 1 });
+  #words = make("p", { class: "words", role: "status" });
+  #rail = make("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Step of the sample" });
+  #facts = make("p", { class: "hint" });
+  #back = stepButton("back", "One step back", () => this.#go(this.#at - 1));
+  #forth = stepButton("forth", "One step on", () => this.#go(this.#at + 1));
+  #body;
+
+  /** @param {HTMLElement} panel @param {Wishes} wishes */
+  constructor(panel, wishes) {
+    this.#wishes = wishes;
+    const follow = button("Follow", () => wishes.follow(this.#index.valueAsNumber || 0));
+    const stop = button("Stop", () => this.take(null), { class: "quiet" });
+    const steps = make("div", { class: "steps", role: "group", "aria-label": "Steps of the sample" }, this.#back, this.#rail, this.#forth);
+    this.#body = make("div", { hidden: true }, this.#words, steps, this.#facts, stop);
+    this.#rail.addEventListener("input", () => this.#go(this.#rail.valueAsNumber));
+    panel.replaceChildren(
+      make("div", { class: "field inline" }, make("label", { for: "sample-index" }, "Training point"), this.#index, follow),
+      make("p", { class: "hint" }, "Or click on a point of the plane. Training pauses."), this.#body);
+  }
+
+  /** Shows a sample's way from its beginning, or none. @param {Sample | null} sample */
+  take(sample) {
+    this.#sample = sample;
+    this.#body.hidden = sample === null;
+    if (sample === null) return this.#wishes.moved(null, 0);
+    this.#rail.max = String(sample.moves.length);
+    this.#facts.textContent = `Loss ${number(sample.loss)}, probability of class 1 ${percent(sample.probability)}. `
+      + `After one step of plain descent on this point alone the loss is ${number(sample.loss_after_update)}.`;
+    this.#go(0);
+  }
+
+  /** @param {number} count of the training points */
+  limit(count) {
+    this.#index.max = String(Math.max(0, count - 1));
+  }
 
   /** @param {number} to */
-  function go(to) {
+  #go(to) {
+    const sample = this.#sample;
     if (!sample) return;
-    at = Math.max(0, Math.min(sample.moves.length, to));
-    rail.value = String(at);
-    back.disabled = at === 0;
-    forth.disabled = at === sample.moves.length;
-    const said = at === 0 ? first(sample) : sample.moves[at - 1].words;
-    words.replaceChildren(...said.split(/(?<=; )/).map((line) => make("span", { class: "line" }, line)));
-    rail.setAttribute("aria-valuetext", said);
-    wishes.moved(sample, at);
+    this.#at = Math.max(0, Math.min(sample.moves.length, to));
+    this.#rail.value = String(this.#at);
+    this.#back.disabled = this.#at === 0;
+    this.#forth.disabled = this.#at === sample.moves.length;
+    const said = this.#at === 0 ? first(sample) : sample.moves[this.#at - 1].words;
+    this.#words.replaceChildren(...said.split(/(?<=; )/).map((line) => make("span", { class: "line" }, line)));
+    this.#rail.setAttribute("aria-valuetext", said);
+    this.#wishes.moved(sample, this.#at);
   }
-
-  /** @param {Sample | null} next */
-  function take(next) {
-    sample = next;
-    walk.hidden = next === null;
-    if (next === null) return wishes.moved(null, 0);
-    rail.max = String(next.moves.length);
-    facts.textContent = `Loss ${number(next.loss)}, probability of class 1 ${percent(next.probability)}. `
-      + `After one step of plain descent on this point alone the loss is ${number(next.loss_after_update)}.`;
-    go(0);
-  }
-
-  return {
-    take,
-    /** @param {number} count of the training points */
-    limit(count) {
-      index.max = String(Math.max(0, count - 1));
-    },
-  };
 }
 
 /** @param {Sample} sample */
@@ -71,28 +79,26 @@ function first({ point: [x, y, label], inputs }) {
  * What stands under a neuron after a step: its activation on the way forward, its δ on the way back.
  * @param {Sample | null} sample
  * @param {number} at
- * @param {Settings} settings
+ * @param {number} top the last layer
+ * @returns {(layer: number, neuron: number) => Badge}
  */
-export function badgeAfter(sample, at, settings) {
-  /** @type {Map<string, "forward" | "backward">} */
-  const passed = new Map();
-  const moves = sample?.moves.slice(0, at) ?? [];
-  for (const move of moves) passed.set(`${move.layer}.${move.neuron}`, move.direction);
-  const now = moves.at(-1);
-  const last = settings.hidden.length + 1;
-  return (/** @type {number} */ layer, /** @type {number} */ neuron) => {
-    const here = now !== undefined && Math.min(now.layer, last) === layer && (now.layer > last || now.neuron === neuron);
-    if (!sample) return { text: "", kind: /** @type {const} */ (""), now: false };
-    if (layer === 0) return { text: brief(sample.inputs[neuron]?.[1]), kind: /** @type {const} */ ("value"), now: false };
+export function badgeAfter(sample, at, top) {
+  if (!sample) return () => ({ text: "", kind: "", now: false });
+  const moves = sample.moves.slice(0, at);
+  const passed = new Map(moves.map((move) => [`${move.layer}.${move.neuron}`, move.direction]));
+  const last = moves.at(-1);
+  return (layer, neuron) => {
+    if (layer === 0) return { text: brief(sample.inputs[neuron]?.[1]), kind: "value", now: false };
+    // The loss has no tile of its own: it is taken at the output.
+    const now = last !== undefined && Math.min(last.layer, top) === layer && (last.layer > top || last.neuron === neuron);
+    const { a, delta } = sample.layers[layer - 1];
     const direction = passed.get(`${layer}.${neuron}`);
-    const values = sample.layers[layer - 1];
-    if (direction === "backward") return { text: `δ ${brief(values.delta[neuron])}`, kind: /** @type {const} */ ("pile"), now: here };
-    if (direction === "forward") return { text: brief(values.a[neuron]), kind: /** @type {const} */ ("value"), now: here };
-    return { text: "", kind: /** @type {const} */ (""), now: here };
+    if (direction === "backward") return { text: `δ ${brief(delta[neuron])}`, kind: "pile", now };
+    return { text: direction === "forward" ? brief(a[neuron]) : "", kind: "value", now };
   };
 }
 
-/** Few digits: there is little room. @param {number | undefined} value */
+/** Few digits: there is little room. @param {number | null | undefined} value */
 function brief(value) {
   if (value === undefined || value === null) return "";
   const size = Math.abs(value);

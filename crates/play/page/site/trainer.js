@@ -16,116 +16,139 @@ export const SPEEDS = /** @type {const} */ ([
 ]);
 
 /**
- * @param {Transport} engine
- * @param {object} wishes
- * @param {(begun: Begun) => void} wishes.begun
- * @param {(frame: Frame) => void} wishes.frame
- * @param {(playing: boolean) => void} wishes.playing
- * @param {(rate: { frames: number, steps: number }) => void} wishes.rate frames and steps a second, as the clock on the wall has it
- * @param {(error: unknown) => void} wishes.failed
+ * Who hears of it.
+ * @typedef {object} Listener
+ * @property {(begun: Begun) => void} begun
+ * @property {(frame: Frame) => void} frame
+ * @property {(playing: boolean) => void} playing
+ * @property {(rate: { frames: number, steps: number }) => void} rate frames and steps a second by the clock on the wall
+ * @property {(error: unknown) => void} failed
  */
-export function trainer(engine, wishes) {
-  let playing = false;
+
+/** Asks for training while it plays. */
+export class Trainer {
+  playing = false;
+  #engine;
+  #listener;
   /** The request on its way. @type {Promise<void> | null} */
-  let asking = null;
+  #asking = null;
   /** Frames of a network that was begun anew meanwhile are not drawn. */
-  let generation = 0;
+  #generation = 0;
   /** @type {Frame | null} */
-  let fresh = null;
-  let speed = /** @type {string} */ ("epoch");
-  let epoch = 1;
-  /** @type {number | undefined} */
-  let rate;
-  let drawn = 0;
-  let done = 0;
-  let since = 0;
+  #fresh = null;
+  #speed = "epoch";
+  /** Steps of an epoch. */
+  #epoch = 1;
+  /** A learning rate that the engine does not know yet. @type {number | undefined} */
+  #rate;
+  #counted = { frames: 0, steps: 0, since: 0 };
 
-  /** @param {number | undefined} steps */
-  async function ask(steps) {
-    asking ??= train(steps);
-    await asking;
+  /** @param {Transport} engine @param {Listener} listener */
+  constructor(engine, listener) {
+    this.#engine = engine;
+    this.#listener = listener;
   }
 
-  /** @param {number | undefined} steps */
-  async function train(steps) {
-    const mine = generation;
+  play() {
+    if (this.playing) return;
+    this.playing = true;
+    this.#counted = { frames: 0, steps: 0, since: performance.now() };
+    this.#listener.playing(true);
+    this.#next();
+  }
+
+  pause() {
+    this.playing = false;
+    this.#listener.playing(false);
+  }
+
+  async step() {
+    this.pause();
+    await this.#asking;
+    await this.#ask(1);
+  }
+
+  /** @param {Settings} settings */
+  async begin(settings) {
+    const mine = (this.#generation += 1);
+    this.#fresh = null;
     try {
-      const learning_rate = rate;
-      rate = undefined;
-      const frame = await engine.call("network.train", { milliseconds: MILLISECONDS, most_steps: steps, learning_rate });
-      if (mine === generation) fresh = frame;
+      const begun = await this.#engine.call("network.begin", settings);
+      if (mine !== this.#generation) return;
+      this.#epoch = Math.max(1, Math.ceil(begun.points.train.length / settings.batch_size));
+      this.#rate = undefined;
+      this.#listener.begun(begun);
     } catch (error) {
-      if (mine === generation) pause();
-      wishes.failed(error);
-    } finally {
-      asking = null;
+      this.#fail(mine, error);
     }
-    if (!playing) requestAnimationFrame(turn);
-    else if (speed === "full" && !document.hidden) ask(undefined);
   }
 
-  const steps = () => SPEEDS.find(([name]) => name === speed)?.[2](epoch);
+  /** From the next step on. @param {number} rate */
+  learningRate(rate) {
+    this.#rate = rate;
+  }
+
+  /** @param {string} speed */
+  speed(speed) {
+    this.#speed = speed;
+  }
+
+  /** @param {number | undefined} steps */
+  async #ask(steps) {
+    this.#asking ??= this.#train(steps);
+    await this.#asking;
+  }
+
+  /** @param {number | undefined} steps */
+  async #train(steps) {
+    const mine = this.#generation;
+    const asked = { milliseconds: MILLISECONDS, most_steps: steps, learning_rate: this.#rate };
+    this.#rate = undefined;
+    try {
+      const frame = await this.#engine.call("network.train", asked);
+      if (mine === this.#generation) this.#fresh = frame;
+    } catch (error) {
+      this.#fail(mine, error);
+    }
+    this.#asking = null;
+    if (!this.playing) this.#next();
+    else if (this.#speed === "full" && !document.hidden) this.#ask(undefined);
+  }
+
+  /** @param {number} generation @param {unknown} error */
+  #fail(generation, error) {
+    if (generation === this.#generation) this.pause();
+    this.#listener.failed(error);
+  }
+
+  #next() {
+    requestAnimationFrame((now) => this.#turn(now));
+  }
 
   /** @param {number} now */
-  function turn(now) {
-    if (fresh) {
-      const frame = fresh;
-      fresh = null;
-      drawn += 1;
-      done += frame.steps_done;
-      wishes.frame(frame);
-      if (frame.diverged) pause();
-    }
-    if (playing && now - since >= RATE_EVERY) {
-      const seconds = (now - since) / 1000;
-      wishes.rate({ frames: drawn / seconds, steps: done / seconds });
-      drawn = done = 0;
-      since = now;
-    }
-    if (!playing) return;
-    ask(steps());
-    requestAnimationFrame(turn);
+  #turn(now) {
+    if (this.#fresh) this.#draw(this.#fresh);
+    this.#fresh = null;
+    if (!this.playing) return;
+    this.#count(now);
+    this.#ask(SPEEDS.find(([name]) => name === this.#speed)?.[2](this.#epoch));
+    this.#next();
   }
 
-  function pause() {
-    playing = false;
-    wishes.playing(false);
+  /** @param {Frame} frame */
+  #draw(frame) {
+    this.#counted.frames += 1;
+    this.#counted.steps += frame.steps_done;
+    this.#listener.frame(frame);
+    if (frame.diverged) this.pause();
   }
 
-  return {
-    get playing() { return playing; },
-    pause,
-    play() {
-      if (playing) return;
-      playing = true;
-      drawn = done = 0;
-      since = performance.now();
-      wishes.playing(true);
-      requestAnimationFrame(turn);
-    },
-    async step() {
-      pause();
-      await asking;
-      await ask(1);
-    },
-    /** @param {Settings} settings */
-    async begin(settings) {
-      const mine = (generation += 1);
-      fresh = null;
-      try {
-        const begun = await engine.call("network.begin", settings);
-        if (mine !== generation) return;
-        epoch = Math.max(1, Math.ceil(begun.points.train.length / settings.batch_size));
-        rate = undefined;
-        wishes.begun(begun);
-      } catch (error) {
-        if (mine === generation) pause();
-        wishes.failed(error);
-      }
-    },
-    /** From the next step on. @param {number} next */
-    learningRate(next) { rate = next; },
-    /** @param {string} next */
-    speed(next) { speed = next; },
-  };
+  /** @param {number} now */
+  #count(now) {
+    const { frames, steps, since } = this.#counted;
+    const seconds = (now - since) / 1000;
+    if (1000 * seconds < RATE_EVERY) return;
+    this.#listener.rate({ frames: frames / seconds, steps: steps / seconds });
+    this.#counted = { frames: 0, steps: 0, since: now };
+  }
 }
