@@ -315,23 +315,21 @@ pub struct Frame {
     /// Why the network cannot go on: it diverged. It begins again with `network.begin`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diverged: Option<String>,
-    /// What a doctor would say.
+    /// What the doctor says, causes before what follows from them; nothing where all is well.
     pub findings: Vec<Finding>,
 }
 
 /// What is wrong with a training.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {
-    /// A word for it.
-    pub kind: String,
+    /// The name of its kind, as `chainrule doctor` has it.
+    pub kind: &'static str,
     /// A line for it.
     pub title: String,
     /// What was measured.
     pub evidence: String,
-    /// What to do.
+    /// What to do, with options as the command line has them.
     pub cure: String,
-    /// How bad it is.
-    pub severity: String,
 }
 
 /// Asks for one sample's way: a training point by its index, or any other by its coordinates.

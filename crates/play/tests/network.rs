@@ -256,3 +256,48 @@ fn bad_requests_say_which_field_is_wrong() {
         assert_eq!(ask(&mut playground, &request)["error"]["where"], field, "{request}");
     }
 }
+
+/// The kinds of what is found after many frames of some steps.
+fn found(settings: &Value, frames: usize, steps: usize) -> Vec<String> {
+    let (mut playground, begun) = begin(settings);
+    let frames = (0..frames).map(|_| train(&mut playground, steps));
+    let last = frames.last().unwrap_or(begun["frame"].clone());
+    last["findings"].as_array().unwrap().iter().map(|finding| finding["kind"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_doctor_sees_what_is_wrong() {
+    let cases = [
+        (json!({"init": "zeros"}), 0, "symmetric-weights"),
+        (
+            json!({"learning_rate": 100, "activation": "identity", "features": ["x^2", "y^2"], "hidden": [16, 16, 16]}),
+            1,
+            "learning-rate-too-high",
+        ),
+        (json!({"learning_rate": 1e-6}), 40, "learning-rate-too-low"),
+        (json!({"set": "xor", "hidden": [], "learning_rate": 0.03}), 40, "underfitting"),
+        (json!({"l2": 1, "learning_rate": 0.03}), 40, "too-much-regularisation"),
+    ];
+    for (settings, frames, kind) in cases {
+        let found = found(&settings, frames, 300);
+        assert!(found.iter().any(|found| found == kind), "{settings}: {found:?}");
+    }
+}
+
+#[test]
+fn the_doctor_is_silent_where_all_is_well() {
+    for seed in 0..5 {
+        for (set, hidden, features) in [
+            ("circle", json!([4, 2]), json!(["x", "y"])),
+            ("gauss", json!([2]), json!(["x", "y"])),
+            ("xor", json!([]), json!(["xy"])),
+            ("spiral", json!([8, 8]), json!(["x", "y", "sin x", "sin y"])),
+        ] {
+            let settings = json!({"set": set, "hidden": hidden, "features": features, "seed": seed, "noise": 0.05,
+                "optimizer": "adam", "learning_rate": 0.01});
+            for frames in [1, 10, 30] {
+                assert_eq!(found(&settings, frames, 300), [""; 0], "{settings}");
+            }
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! A small network under training: the same model, stepper and scores as those of `chainrule train`.
 
+mod looks;
 mod maps;
 mod points;
 mod sample;
@@ -31,6 +32,7 @@ pub(crate) struct Playing {
     side: usize,
     course: Course,
     last: Last,
+    looks: looks::Looks,
     speed: Speed,
     diverged: Option<String>,
 }
@@ -76,6 +78,7 @@ impl Playing {
         let layers = [model.network.inputs].into_iter().chain(sizes).collect();
         let order = (0..points.train.len() as u32).collect();
         let mut playing = Self {
+            looks: looks::Looks::new(&model, &train, &test)?,
             stepper: Stepper::new(&model).map_err(failed)?,
             model,
             names: settings.features,
@@ -108,6 +111,7 @@ impl Playing {
         if let Some(rate) = asked.learning_rate {
             check_rate(rate)?;
             self.course.rate = rate;
+            self.looks.set_rate(rate);
         }
         let time = asked.milliseconds.clamp(0.0, LIMITS.milliseconds);
         let most = asked.most_steps.unwrap_or(LIMITS.steps).min(LIMITS.steps);
@@ -179,6 +183,7 @@ impl Playing {
         if done.moved {
             course.step += 1;
         } else {
+            self.looks.diverged(course.step + 1);
             self.diverged = Some(format!(
                 "the loss is no number any more at step {}: a smaller learning rate helps",
                 course.step + 1
@@ -190,14 +195,20 @@ impl Playing {
     fn frame(&mut self, steps_done: usize, milliseconds: f64) -> Result<Frame, Failure> {
         let maps = self.grid.layers(&self.model.parameters)?;
         let (train, test) = (self.scores(false)?, self.scores(true)?);
+        let loss = Both { train: train[0], test: test[0] };
+        let accuracy = Both { train: train[1], test: test[1] };
+        if self.diverged.is_none() && self.course.step > 0 {
+            let before: Vec<f32> = self.model.parameters.iter().zip(&self.last.update).map(|(w, u)| w - u).collect();
+            self.looks.look(&self.model, self.course.epoch, &before, loss, accuracy)?;
+        }
         let [weights, biases] = self.by_layer(&self.model.parameters);
         let [gradients, bias_gradients] = self.by_layer(&self.last.gradient);
         let [updates, bias_updates] = self.by_layer(&self.last.update);
         Ok(Frame {
             epoch: self.course.epoch,
             step: self.course.step,
-            loss: Both { train: train[0], test: test[0] },
-            accuracy: Both { train: train[1], test: test[1] },
+            loss,
+            accuracy,
             weights,
             biases,
             gradients,
@@ -210,7 +221,7 @@ impl Playing {
             milliseconds,
             steps_per_second: self.speed.a_second(),
             diverged: self.diverged.clone(),
-            findings: Vec::new(),
+            findings: self.looks.findings(),
         })
     }
 
