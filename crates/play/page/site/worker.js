@@ -3,7 +3,7 @@
 import init, { Playground } from "./engine.js";
 
 /** @type {Promise<Playground>} */
-const ready = init().then(() => new Playground());
+const ready = init({ module_or_path: new URL("engine_bg.wasm", import.meta.url) }).then(() => new Playground());
 
 self.addEventListener("message", async (event) => {
   const playground = await ready;

@@ -80,6 +80,7 @@ export async function open(chrome, address, { width = 1280, height = 900, dark =
   const context = await chrome.newContext({
     viewport: { width, height }, colorScheme: dark ? "dark" : "light", hasTouch: touch, reducedMotion: "reduce",
   });
+  context.setDefaultTimeout(10_000);
   const page = await context.newPage();
   /** @type {string[]} */
   const complaints = [];
@@ -103,7 +104,7 @@ export async function stroke(page, selector, strokes) {
   if (!box) throw new Error(`${selector} is not to be seen`);
   for (const places of strokes) {
     for (const [at, [x, y]] of places.entries()) {
-      await page.mouse.move(box.x + x * box.width, box.y + y * box.height, { steps: 2 });
+      await page.mouse.move(box.x + x * box.width, box.y + y * box.height);
       if (at === 0) await page.mouse.down();
     }
     await page.mouse.up();

@@ -49,6 +49,13 @@ const text = async (page, id) => (await page.locator(id).textContent()) ?? "";
 /** @param {Page} page @param {string} id */
 const figure = async (page, id) => Number((await text(page, id)).replaceAll("−", "-").replace(/[^\d.e-]/g, ""));
 
+/** What axe-core finds serious or critical. @param {Page} page */
+async function faults(page) {
+  const { violations } = await page.evaluate(() => /** @type {typeof axe} */ (/** @type {any} */ (window).axe).run());
+  const grave = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+  return grave.map(({ id, nodes }) => [id, nodes.map(({ target }) => target)]);
+}
+
 const PLACES = /** @type {const} */ ([["the program", program], ["static files", site]]);
 
 for (const [place, serve] of PLACES) {
@@ -74,10 +81,13 @@ for (const [place, serve] of PLACES) {
       await page.context().close();
     }
 
-    for (const [source, values] of WORKED) {
-      test(`the numbers of ${source.slice(0, 40)} are those of the command`, () => at(link(source, values), async (page) => {
+    test("the numbers of the worked examples are those of the command", () => at("#expression", async (page) => {
+      for (const [source, values] of WORKED) {
         const wanted = grad(source, values);
-        await page.locator("#nodes tbody tr").nth(wanted.nodes.length - 1).waitFor();
+        await page.goto(server.url + link(source, values));
+        const names = wanted.nodes.map((/** @type {{ name: string }} */ { name }) => name).join();
+        await page.waitForFunction((names) => names
+          === [...document.querySelectorAll(".graph [data-node]")].map((node) => node.getAttribute("data-node")).join(), names);
         const shown = await table(page);
         for (const [row, node] of wanted.nodes.entries()) {
           assert.deepEqual(shown[row], { name: node.name, numbers: [node.value, node.gradient] });
@@ -87,8 +97,8 @@ for (const [place, serve] of PLACES) {
         const visits = await page.$$eval(".visit b", (all) => all.map((one) => one.textContent));
         const { sweep, paths } = wanted;
         assert.deepEqual(visits, [`${sweep.edge_visits} of ${sweep.edge_visits}`, String(paths.edge_visits)]);
-      }));
-    }
+      }
+    }));
 
     test("the sweep is replayed by buttons and keys, in words", () => at(link("c = a+b; d = b+1; e = c*d", { a: 2, b: 1 }), async (page) => {
       await page.click("#first");
@@ -265,23 +275,30 @@ for (const [place, serve] of PLACES) {
       await page.locator("#answer b").filter({ hasText: "3" }).waitFor();
     }));
 
+    if (place === "the program") test("a program that has ended is named", async () => {
+      const own = await serve();
+      const { page } = await open(chrome, `${own.url}#network`);
+      own.stop();
+      await page.click("#one");
+      await page.locator("#problem").filter({ hasText: /does not answer/ }).waitFor();
+      await page.context().close();
+    });
+
     for (const view of ["#expression", "#network", "#digits"]) {
-      for (const dark of [false, true]) {
-        test(`${view} is accessible ${dark ? "in the dark" : "in the light"}`, () => at(view, async (page) => {
-          if (view === "#network") await page.locator('[data-key="1.0"] canvas').click();
-          if (view === "#digits") await page.getByRole("button", { name: "a drawn 3" }).click();
-          await page.waitForTimeout(300);
-          await page.evaluate(axe.source);
-          const found = await page.evaluate(() => /** @type {any} */ (window).axe.run());
-          const grave = found.violations.filter((/** @type {any} */ one) => ["serious", "critical"].includes(one.impact));
-          assert.deepEqual(grave.map((/** @type {any} */ one) => [one.id, one.nodes.map((/** @type {any} */ node) => node.target)]), []);
-        }, { dark }));
-      }
-      test(`${view} fits on a phone`, () => at(view, async (page) => {
+      test(`${view} is accessible in the light and in the dark, and fits on a phone`, () => at(view, async (page) => {
+        if (view === "#network") await page.locator('[data-key="1.0"] canvas').click();
+        if (view === "#digits") await page.getByRole("button", { name: "a drawn 3" }).click();
         await page.waitForTimeout(300);
+        await page.evaluate(axe.source);
+        for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+          await page.emulateMedia({ colorScheme });
+          assert.deepEqual(await faults(page), [], colorScheme);
+        }
+        await page.setViewportSize({ width: 390, height: 844 });
+        assert.deepEqual(await faults(page), [], "phone");
         const wide = await page.evaluate(() => document.documentElement.scrollWidth);
         assert.ok(wide <= 390, `${wide} pixels wide`);
-      }, { width: 390, height: 844, touch: true }));
+      }));
     }
   });
 }
