@@ -15,3 +15,18 @@ pub(crate) fn prefetch<T>(address: *const T) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = address;
 }
+
+/// Asks for part `part` of `parts` of some numbers, for the second-level cache.
+#[inline]
+pub(crate) fn prefetch_part<T>(numbers: &[T], part: usize, parts: usize) {
+    let ends = [part, part + 1].map(|part| numbers.len() * part / parts);
+    for line in numbers[ends[0]..ends[1]].chunks(64 / size_of::<T>()) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a prefetch reads nothing, whatever the address.
+        unsafe {
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(line.as_ptr().cast());
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = line;
+    }
+}

@@ -1,6 +1,7 @@
 //! Convolution in two dimensions, its two adjoints, and the maximum over windows.
 //!
-//! A convolution is a matrix product once the cells under each position of the kernel stand in a column. Only a block
+//! A kernel that goes from cell to cell (stride 1) reads the picture as it lies (`slide`, with its tiles in `tile`). Any
+//! other is a matrix product once the cells under each position of the kernel stand in a column. Only a block
 //! of positions is unfolded at a time, so the columns stay in the cache and their room is bounded, however large
 //! the pictures and the batch. The pictures are divided into pieces that threads share. Pieces and blocks depend on
 //! sizes alone, and sums over them are added in their order: the bits are the same at any number of threads.

@@ -3,6 +3,7 @@
 use super::{PIECES, Window};
 use crate::team::for_each_chunk;
 use crate::{Real, simd};
+use std::array::from_fn;
 use std::ops::Range;
 
 /// Planes of fewer numbers together are looked through on one thread.
@@ -52,7 +53,17 @@ impl Window {
                     if self.halves() {
                         let lines = x.chunks_exact(2 * self.input[1]).zip(out.chunks_exact_mut(self.output[1].max(1)));
                         for (lines, out) in lines {
-                            out.iter_mut().zip(quads(lines, self.input[1])).for_each(|(out, cells)| *out = most(cells));
+                            let (upper, lower) = lines.split_at(self.input[1]);
+                            let (fours, rest) = out.as_chunks_mut::<4>();
+                            // Lines are short: four windows at a time are a vector where a whole line would be a remainder.
+                            let eights = upper.as_chunks::<8>().0.iter().zip(lower.as_chunks::<8>().0);
+                            fours
+                                .iter_mut()
+                                .zip(eights)
+                                .for_each(|(out, (upper, lower))| *out = most_of_four(upper, lower));
+                            let done = 8 * fours.len();
+                            let left = quads(&upper[done..], &lower[done..]);
+                            rest.iter_mut().zip(left).for_each(|(out, cells)| *out = most(cells));
                         }
                     } else {
                         self.largest(x, |position, cell| out[position] = x[cell]);
@@ -86,7 +97,10 @@ impl Window {
             cells,
             #[inline(always)]
             |planes, out| {
-                out.fill(T::ZERO);
+                if !(self.halves() && self.output.map(|size| 2 * size) == self.input) {
+                    // Some cells are in no window.
+                    out.fill(T::ZERO);
+                }
                 for (at, out) in planes.zip(out.chunks_exact_mut(cells)) {
                     let from = &from[at * positions..(at + 1) * positions];
                     let by = &by[at * cells..(at + 1) * cells];
@@ -111,18 +125,19 @@ impl Window {
         let (wide, width) = (self.input[1], self.output[1].max(1));
         let lines = by.chunks_exact(2 * wide).zip(out.chunks_exact_mut(2 * wide));
         for ((by, out), from) in lines.zip(from.chunks_exact(width)) {
-            let (upper, lower) = out.split_at_mut(wide);
-            let out = upper.as_chunks_mut::<2>().0.iter_mut().zip(lower.as_chunks_mut::<2>().0);
-            for (((upper, lower), &value), cells) in out.zip(from).zip(quads(by, wide)) {
-                let largest = most(cells);
-                let mut is_free = true;
-                let mut place = |cell: T| {
-                    let is_first = is_free & ((cell == largest) | (is_nan(cell) & is_nan(largest)));
-                    is_free &= !is_first;
-                    if is_first { value } else { T::ZERO }
-                };
-                *upper = [place(cells[0]), place(cells[1])];
-                *lower = [place(cells[2]), place(cells[3])];
+            let ((upper, lower), (above, below)) = (by.split_at(wide), out.split_at_mut(wide));
+            let (fours, rest) = from.as_chunks::<4>();
+            let cells = upper.as_chunks::<8>().0.iter().zip(lower.as_chunks::<8>().0);
+            let places = above.as_chunks_mut::<8>().0.iter_mut().zip(below.as_chunks_mut::<8>().0);
+            for ((values, (upper, lower)), (above, below)) in fours.iter().zip(cells).zip(places) {
+                spread_four(values, [upper, lower], [above, below]);
+            }
+            let done = 8 * fours.len();
+            let places = above[done..].as_chunks_mut::<2>().0.iter_mut().zip(below[done..].as_chunks_mut::<2>().0);
+            for ((&value, cells), (above, below)) in rest.iter().zip(quads(&upper[done..], &lower[done..])).zip(places)
+            {
+                let [a, b, c, d] = spread_one(value, cells);
+                (*above, *below) = ([a, b], [c, d]);
             }
         }
     }
@@ -141,20 +156,51 @@ impl Window {
     }
 }
 
-/// The windows of two by two that stand side by side in two lines of `wide` numbers: upper left, upper right, lower left,
-/// lower right.
+/// The windows of two by two that stand side by side in two lines: upper left, upper right, lower left, lower right.
 #[inline(always)]
-fn quads<T: Real>(lines: &[T], wide: usize) -> impl Iterator<Item = [T; 4]> {
-    let (upper, lower) = lines.split_at(wide);
+fn quads<T: Real>(upper: &[T], lower: &[T]) -> impl Iterator<Item = [T; 4]> {
     let pairs = upper.as_chunks::<2>().0.iter().zip(lower.as_chunks::<2>().0);
     pairs.map(|(upper, lower)| [upper[0], upper[1], lower[0], lower[1]])
+}
+
+/// The larger; NaN if there is one.
+#[inline(always)]
+fn larger<T: Real>(a: T, b: T) -> T {
+    if (b > a) | is_nan(b) { b } else { a }
 }
 
 /// The largest; NaN if there is one.
 #[inline(always)]
 fn most<T: Real>([a, b, c, d]: [T; 4]) -> T {
-    let larger = |a: T, b: T| if (b > a) | is_nan(b) { b } else { a };
     larger(larger(a, b), larger(c, d))
+}
+
+/// [`most`] of four windows side by side. Lines are short: four at a time are a vector where a whole line would be a
+/// remainder.
+#[inline(always)]
+fn most_of_four<T: Real>(upper: &[T; 8], lower: &[T; 8]) -> [T; 4] {
+    let higher: [T; 8] = from_fn(|i| larger(upper[i], lower[i]));
+    from_fn(|i| larger(higher[2 * i], higher[2 * i + 1]))
+}
+
+/// A value at the first largest of four cells, and zeros.
+#[inline(always)]
+fn spread_one<T: Real>(value: T, cells: [T; 4]) -> [T; 4] {
+    let largest = most(cells);
+    let is_largest = cells.map(|cell| (cell == largest) | (is_nan(cell) & is_nan(largest)));
+    let [a, b, c, d] = is_largest;
+    let is_first = [a, !a & b, !a & !b & c, !a & !b & !c & d];
+    is_first.map(|is_first| if is_first { value } else { T::ZERO })
+}
+
+/// [`spread_one`] for four windows side by side.
+#[inline(always)]
+fn spread_four<T: Real>(values: &[T; 4], [upper, lower]: [&[T; 8]; 2], [above, below]: [&mut [T; 8]; 2]) {
+    let corner = |line: &[T; 8], side: usize| -> [T; 4] { from_fn(|i| line[2 * i + side]) };
+    let (a, b, c, d) = (corner(upper, 0), corner(upper, 1), corner(lower, 0), corner(lower, 1));
+    let spread: [[T; 4]; 4] = from_fn(|i| spread_one(values[i], [a[i], b[i], c[i], d[i]]));
+    *above = from_fn(|i| spread[i / 2][i % 2]);
+    *below = from_fn(|i| spread[i / 2][2 + i % 2]);
 }
 
 #[inline(always)]

@@ -10,8 +10,9 @@ use super::tile::{CELLS, Cells, Results, Weights};
 use super::{Conv, Window};
 use crate::gemm::machine::Machine;
 use crate::gemm::pack;
+use crate::prefetch::prefetch_part;
 use crate::team::{self, Shared};
-use crate::{MatRef, Real};
+use crate::{MatRef, Real, simd};
 use std::ops::Range;
 
 /// About how many numbers a slab holds: what stays in the second-level cache beside sums and weights.
@@ -43,10 +44,8 @@ impl Slide {
         }
         let machine = Machine::best();
         let (_, outputs) = conv.per_group();
-        // The shape that wastes the fewest rows; of equal ones the tallest, which loads least.
-        let rows = [6, 5, 4].into_iter().min_by_key(|rows| outputs.div_ceil(*rows) * rows)?;
-        let mut slide =
-            Self { conv, machine, lanes: machine.lanes::<T>(), vectors: machine.vectors(6), rows, height: 1 };
+        let (rows, vectors) = Results::<T>::shape(machine, outputs);
+        let mut slide = Self { conv, machine, lanes: machine.lanes::<T>(), vectors, rows, height: 1 };
         let row = conv.per_group().0 * slide.line();
         slide.height = (SLAB / row).saturating_sub(slide.reach(0)).clamp(1, window.output[0]);
         Some(slide)
@@ -227,7 +226,8 @@ impl Slide {
             for top in (0..height).step_by(self.height) {
                 let rows = top..(top + self.height).min(height);
                 self.fill(x, picture, group, top, slab);
-                self.tiles(packed, slab, rows.len(), sums);
+                let soon = [self.behind(x, picture, group), &*y];
+                self.tiles(packed, slab, rows.len(), sums, soon);
                 for (y, sums) in y.chunks_exact_mut(height * width).zip(sums.chunks_exact(self.sums_row())) {
                     let y = y[rows.start * width..rows.end * width].chunks_exact_mut(width);
                     y.zip(sums.chunks_exact(self.line())).for_each(|(y, sums)| super::copy_short(&sums[..width], y));
@@ -236,12 +236,21 @@ impl Slide {
         }
     }
 
+    /// A group's numbers of the next picture: they are asked for while this one is computed.
+    fn behind<'x, T>(&self, x: &'x [T], picture: usize, group: usize) -> &'x [T] {
+        let len = x.len() / (self.conv.batch * self.conv.groups);
+        let first = ((picture + 1) * self.conv.groups + group) * len;
+        x.get(first..first + len).unwrap_or_default()
+    }
+
     /// The sums at all positions of so many rows of a slab.
-    fn tiles<T: Real>(&self, packed: &[T], slab: &[T], rows: usize, sums: &mut [T]) {
+    fn tiles<T: Real>(&self, packed: &[T], slab: &[T], rows: usize, sums: &mut [T], soon: [&[T]; 2]) {
         let positions = (rows - 1) * self.line() + self.conv.window.output[1];
         assert!(slab.len() == self.slab() && packed.len() == self.bands() * self.rows * self.conv.depth());
         assert!(sums.len() >= self.bands() * self.rows * self.sums_row() && positions <= self.height * self.line());
-        for at in (0..positions).step_by(self.width()) {
+        let panels = positions.div_ceil(self.width());
+        for (panel, at) in (0..positions).step_by(self.width()).enumerate() {
+            soon.iter().for_each(|numbers| prefetch_part(numbers, panel, panels));
             let results = Results {
                 bands: self.bands(),
                 weights: packed.as_ptr(),
@@ -275,12 +284,19 @@ impl Slide {
                 }
             }
         });
+        let (all, others) = sums.split_at_mut(of_piece);
+        for piece in others.chunks_exact(of_piece) {
+            simd(
+                #[inline(always)]
+                || all.iter_mut().zip(piece).for_each(|(sum, &more)| *sum += more),
+            );
+        }
         let (depth, outputs, row) = (self.conv.depth(), self.conv.per_group().1, self.outputs_row());
-        for (at, w) in w.iter_mut().enumerate() {
-            let (output, cell) = (at / depth, at % depth);
-            let group = output / outputs * (of_piece / self.conv.groups);
-            let place = group + cell * row + output % outputs;
-            *w = sums.chunks_exact(of_piece).map(|sums| sums[place]).sum();
+        for (group, w) in w.chunks_exact_mut(outputs * depth).enumerate() {
+            let of_group = &all[group * (of_piece / self.conv.groups)..];
+            for (output, w) in w.chunks_exact_mut(depth).enumerate() {
+                w.iter_mut().zip(of_group[output..].iter().step_by(row)).for_each(|(w, &sum)| *w = sum);
+            }
         }
     }
 
@@ -293,7 +309,10 @@ impl Slide {
             self.fill(x, picture, group, top, slab);
             self.turn(p, picture, group, rows.clone(), piles);
             let positions = (rows.len() - 1) * self.line() + self.conv.window.output[1];
-            for at in (0..positions).step_by(POSITIONS) {
+            let soon = [self.behind(x, picture, group), self.behind(p, picture, group)];
+            let parts = positions.div_ceil(POSITIONS);
+            for (part, at) in (0..positions).step_by(POSITIONS).enumerate() {
+                soon.iter().for_each(|numbers| prefetch_part(numbers, part, parts));
                 self.add(slab, piles, at..(at + POSITIONS).min(positions), sums);
             }
         }
@@ -324,7 +343,7 @@ impl Slide {
         let mut at = 0;
         while at < row {
             let needed = (row - at) / self.lanes;
-            let vectors = if needed >= self.vectors { self.vectors } else { 1 << needed.ilog2() };
+            let vectors = 1 << needed.min(self.machine.vectors(CELLS)).ilog2();
             let weights = Weights {
                 x: slab[positions.start..].as_ptr(),
                 cells: self.cells(),

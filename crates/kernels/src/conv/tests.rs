@@ -50,6 +50,14 @@ fn convolutions() -> Vec<Conv> {
         conv(2, 8, 3, 1, window([70, 75], [3, 3], [1, 1], [1, 1])),
         conv(3, 6, 6, 6, window([20, 21], [5, 5], [1, 2], [2, 0])),
         conv(0, 2, 2, 1, window([4, 4], [2, 2], [1, 1], [0, 0])),
+        // Kernels that go from cell to cell: groups, one cell, more padding than the adjoint can turn, rows that do not
+        // fit into a slab, more outputs than a tile has.
+        conv(5, 6, 4, 2, window([9, 6], [3, 2], [1, 1], [1, 0])),
+        conv(3, 4, 7, 1, window([5, 6], [1, 1], [1, 1], [0, 0])),
+        conv(2, 2, 3, 1, window([4, 5], [2, 2], [1, 1], [2, 1])),
+        conv(2, 40, 3, 1, window([60, 50], [3, 3], [1, 1], [1, 1])),
+        conv(2, 3, 75, 1, window([6, 7], [2, 3], [1, 1], [1, 1])),
+        conv(2, 3, 4, 1, Window { output: [5, 3], dilation: [2, 3], ..window([9, 9], [3, 3], [1, 1], [0, 0]) }),
     ]
 }
 

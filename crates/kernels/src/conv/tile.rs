@@ -13,8 +13,8 @@ use crate::gemm::tile::multiply_add;
 use pulp::Simd;
 use std::array::from_fn;
 
-/// Rows of a tile of weights' gradients.
-pub(super) const CELLS: usize = 6;
+/// The most cells of a tile of weights' gradients; the others divide it.
+pub(super) const CELLS: usize = 12;
 
 /// Where the cells under a kernel lie, from the first one: channel by channel, row by row, cell by cell.
 #[derive(Clone, Copy, Debug)]
@@ -35,12 +35,16 @@ impl Cells {
         self.channels * self.kernel[0] * self.kernel[1]
     }
 
-    /// Where each lies.
-    fn places(self) -> impl Iterator<Item = usize> {
-        let Self { channels, kernel: [height, width], plane, line, step } = self;
-        (0..channels).flat_map(move |channel| {
-            (0..height).flat_map(move |i| (0..width).map(move |j| channel * plane + i * line + j * step))
-        })
+    /// The place of the cell `[channel, row, column]`, and the cell behind it.
+    #[inline(always)]
+    fn next(&self, [channel, i, j]: [usize; 3]) -> (usize, [usize; 3]) {
+        let place = channel * self.plane + i * self.line + j * self.step;
+        let next = match [j + 1 < self.kernel[1], i + 1 < self.kernel[0]] {
+            [true, _] => [channel, i, j + 1],
+            [false, true] => [channel, i + 1, 0],
+            [false, false] => [channel + 1, 0, 0],
+        };
+        (place, next)
     }
 }
 
@@ -60,7 +64,15 @@ pub struct Results<T> {
 }
 
 impl<T: Real> Results<T> {
-    /// Computes tiles of this many rows and vectors.
+    /// Rows and vectors of the tiles for so many outputs: the rows of which the fewest are wasted, and of equal ones the
+    /// most, since tall tiles load least.
+    pub(super) fn shape(machine: Machine, outputs: usize) -> (usize, usize) {
+        let shapes: &[(usize, usize)] =
+            if machine.vectors(6) == 4 { &[(8, 3), (6, 4), (5, 4), (4, 4)] } else { &[(6, 2), (5, 2), (4, 2)] };
+        *shapes.iter().min_by_key(|(rows, _)| outputs.div_ceil(*rows) * rows).expect("there are shapes")
+    }
+
+    /// Computes tiles of a [`Results::shape`].
     ///
     /// # Safety
     /// There are `rows` weights of each cell in each band; whole `vectors` at each cell can be read, and in each row of
@@ -73,6 +85,7 @@ impl<T: Real> Results<T> {
             (4, 4) => machine.run(Shaped::<T, 4, 4>(self)),
             (5, 4) => machine.run(Shaped::<T, 5, 4>(self)),
             (6, 4) => machine.run(Shaped::<T, 6, 4>(self)),
+            (8, 3) => machine.run(Shaped::<T, 8, 3>(self)),
             _ => unreachable!("a tile of {rows} rows and {vectors} vectors"),
         }
     }
@@ -137,7 +150,7 @@ impl<T: Real, const ROWS: usize, const VECTORS: usize> Shaped<T, ROWS, VECTORS> 
                 })*
             };
         }
-        store_rows!(0 1 2 3 4 5);
+        store_rows!(0 1 2 3 4 5 6 7);
     }
 }
 
@@ -164,40 +177,43 @@ impl<T: Real> Weights<T> {
     /// for a multiple of [`CELLS`] of them; nobody else uses these.
     pub(crate) unsafe fn run(self, machine: Machine, vectors: usize) {
         match vectors {
-            1 => machine.run(Weighed::<T, 1>(self)),
-            2 => machine.run(Weighed::<T, 2>(self)),
-            4 => machine.run(Weighed::<T, 4>(self)),
+            1 => machine.run(Weighed::<T, 12, 1>(self)),
+            2 if machine.vectors(6) == 4 => machine.run(Weighed::<T, 12, 2>(self)),
+            2 => machine.run(Weighed::<T, 6, 2>(self)),
+            4 => machine.run(Weighed::<T, 6, 4>(self)),
             _ => unreachable!("a tile of {vectors} vectors"),
         }
     }
 }
 
-struct Weighed<T, const VECTORS: usize>(Weights<T>);
+struct Weighed<T, const ROWS: usize, const VECTORS: usize>(Weights<T>);
 
-impl<T: Real, const VECTORS: usize> Job for Weighed<T, VECTORS> {
+impl<T: Real, const ROWS: usize, const VECTORS: usize> Job for Weighed<T, ROWS, VECTORS> {
     #[inline(always)]
     fn run<S: Simd, const FUSED: bool>(self, simd: S) {
         let Weights { x, cells, row, mut sums, .. } = self.0;
-        let mut places = cells.places();
-        while let Some(first) = places.next() {
-            // Where cells are wanting at the end, the last one is seen again, and its sums go beyond those that count.
-            let mut last = first;
-            let seen: [*const T; CELLS] = from_fn(|i| {
-                last = if i == 0 { first } else { places.next().unwrap_or(last) };
-                x.wrapping_add(last)
+        let mut next = [0; 3];
+        while next[0] < cells.channels {
+            let mut place = 0;
+            let seen: [*const T; ROWS] = from_fn(|_| {
+                // Where cells are wanting at the end, the last one is seen again, and its sums go beyond those that count.
+                if next[0] < cells.channels {
+                    (place, next) = cells.next(next);
+                }
+                x.wrapping_add(place)
             });
             self.tile::<S, FUSED>(simd, seen, sums);
-            sums = sums.wrapping_add(CELLS * row);
+            sums = sums.wrapping_add(ROWS * row);
         }
     }
 }
 
-impl<T: Real, const VECTORS: usize> Weighed<T, VECTORS> {
+impl<T: Real, const ROWS: usize, const VECTORS: usize> Weighed<T, ROWS, VECTORS> {
     #[inline(always)]
-    fn tile<S: Simd, const FUSED: bool>(&self, simd: S, seen: [*const T; CELLS], out: *mut T) {
+    fn tile<S: Simd, const FUSED: bool>(&self, simd: S, seen: [*const T; ROWS], out: *mut T) {
         let Weights { mut piles, row, positions, .. } = self.0;
         let lanes = T::lanes::<S>();
-        let mut sums = [[T::splat(simd, T::ZERO); VECTORS]; CELLS];
+        let mut sums = [[T::splat(simd, T::ZERO); VECTORS]; ROWS];
         for position in 0..positions {
             // SAFETY: whole vectors of piles can be read at each position.
             let values: [T::Vector<S>; VECTORS] =
@@ -213,13 +229,15 @@ impl<T: Real, const VECTORS: usize> Weighed<T, VECTORS> {
         }
         macro_rules! add_rows {
             ($($i:literal)*) => {
-                $(for (v, &sum) in sums[$i].iter().enumerate() {
-                    let place = out.wrapping_add($i * row + v * lanes).cast::<T::Vector<S>>();
-                    // SAFETY: whole vectors of this cell's sums are this tile's own.
-                    unsafe { place.write_unaligned(T::plus(simd, place.read_unaligned(), sum)) };
+                $(if let Some(sums) = sums.get($i) {
+                    for (v, &sum) in sums.iter().enumerate() {
+                        let place = out.wrapping_add($i * row + v * lanes).cast::<T::Vector<S>>();
+                        // SAFETY: whole vectors of this cell's sums are this tile's own.
+                        unsafe { place.write_unaligned(T::plus(simd, place.read_unaligned(), sum)) };
+                    }
                 })*
             };
         }
-        add_rows!(0 1 2 3 4 5);
+        add_rows!(0 1 2 3 4 5 6 7 8 9 10 11);
     }
 }
