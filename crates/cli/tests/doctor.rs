@@ -78,7 +78,7 @@ fn the_report_says_what_the_run_says() {
     let sections = |page: &str| page.matches("<h2>").count();
     assert_eq!(sections(&page), sections(&in_run));
     let result = json(&fs::read(folder.path().join("run/result.json")).unwrap());
-    let accuracy = result["test"]["metrics"]["accuracy"].as_f64().or(result["test"]["accuracy"].as_f64()).unwrap();
+    let accuracy = result["test"]["accuracy"].as_f64().unwrap();
     assert!(page.contains(&format!("<dt>test accuracy</dt><dd>{:.2} %</dd>", 100.0 * accuracy)));
     for heading in ["Findings", "How it learned", "Layer by layer", "Results on 24 test rows", "The data"] {
         assert!(page.contains(heading), "{heading}");
