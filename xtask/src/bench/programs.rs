@@ -34,8 +34,8 @@ pub(crate) const PEERS: &[Library] = &[
     Library { name: "torch", program: Program::Python("torch_peer.py"), modes: &[Train, Infer, Convolve, Chain, Process] },
     Library { name: "jax", program: Program::Python("jax_peer.py"), modes: &[Train, Infer, Convolve, Process] },
     Library { name: "sklearn", program: Program::Python("sklearn_peer.py"), modes: &[Train, Process] },
-    Library { name: "candle", program: Program::Rust("candle-peer"), modes: &[Train, Infer] },
-    Library { name: "burn", program: Program::Rust("burn-peer"), modes: &[Train, Infer] },
+    Library { name: "candle", program: Program::Rust("candle-peer"), modes: &[Train, Infer, Convolve] },
+    Library { name: "burn", program: Program::Rust("burn-peer"), modes: &[Train, Infer, Convolve] },
     Library { name: "onnxruntime", program: Program::Python("onnxruntime_peer.py"), modes: &[Infer] },
     Library { name: "python", program: Program::Python("python_peer.py"), modes: &[Chain] },
 ];

@@ -5,8 +5,10 @@
 use std::process::ExitCode;
 
 use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::loss::{CrossEntropyLoss, MseLoss, Reduction};
-use burn::nn::{Linear, LinearConfig};
+use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
+use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer, SgdConfig};
 use burn::tensor::activation::{relu, sigmoid};
@@ -95,27 +97,66 @@ fn batches(network: &Network, device: &Device) -> Vec<(Tensor<2>, Targets)> {
 
 #[derive(Module, Debug)]
 struct Layers {
+    convolutions: Vec<Convolution>,
     linear: Vec<Linear>,
+}
+
+#[derive(Module, Debug)]
+struct Convolution {
+    conv: Conv2d,
+    pool: Option<MaxPool2d>,
+}
+
+impl Convolution {
+    fn new(layer: &protocol::Convolution, device: &Device) -> Self {
+        let conv = Conv2dConfig::new([layer.input[0], layer.outputs], [layer.kernel; 2])
+            .with_padding(PaddingConfig2d::Explicit(layer.padding, layer.padding, layer.padding, layer.padding))
+            .init(device);
+        let pool = (layer.pool > 0).then(|| MaxPool2dConfig::new([layer.pool; 2]).init());
+        Self { conv, pool }
+    }
 }
 
 impl Layers {
     fn new(network: &Network, device: &Device) -> Self {
+        let convolution = |layer| Convolution::new(layer, device);
         let linear = |pair: &[usize]| LinearConfig::new(pair[0], pair[1]).init(device);
-        Self { linear: network.sizes.windows(2).map(linear).collect() }
+        Self {
+            convolutions: network.convolutions.iter().map(convolution).collect(),
+            linear: network.sizes.windows(2).map(linear).collect(),
+        }
     }
 
     fn forward(&self, network: &Network, inputs: &Tensor<2>) -> Tensor<2> {
-        let mut values = inputs.clone();
+        let mut values = self.convolve(network, inputs);
         for (index, layer) in self.linear.iter().enumerate() {
             values = layer.forward(values);
             if network.activated(index) {
-                values = match network.activation {
-                    Activation::Relu => relu(values),
-                    Activation::Sigmoid => sigmoid(values),
-                };
+                values = activate(network.activation, values);
             }
         }
         values
+    }
+
+    /// What the dense layers read: the last convolution's outputs as rows, or the inputs.
+    fn convolve(&self, network: &Network, inputs: &Tensor<2>) -> Tensor<2> {
+        let Some(first) = network.convolutions.first() else { return inputs.clone() };
+        let [channels, height, width] = first.input;
+        let mut images = inputs.clone().reshape([network.batch, channels, height, width]);
+        for Convolution { conv, pool } in &self.convolutions {
+            images = activate(network.activation, conv.forward(images));
+            if let Some(pool) = pool {
+                images = pool.forward(images);
+            }
+        }
+        images.flatten(1, 3)
+    }
+}
+
+fn activate<const D: usize>(activation: Activation, values: Tensor<D>) -> Tensor<D> {
+    match activation {
+        Activation::Relu => relu(values),
+        Activation::Sigmoid => sigmoid(values),
     }
 }
 
@@ -185,13 +226,16 @@ mod tests {
 
     #[test]
     fn losses_fall() {
-        for (loss, optimizer, rate) in [
-            (Loss::CrossEntropy, Optimizer::Sgd, 0.1),
-            (Loss::Quadratic, Optimizer::Sgd, 1.0),
-            (Loss::CrossEntropy, Optimizer::Momentum, 0.01),
-            (Loss::CrossEntropy, Optimizer::Adam, 0.001),
+        for (network, optimizer, rate) in [
+            (protocol::small_dense(Loss::CrossEntropy), Optimizer::Sgd, 0.1),
+            (protocol::small_dense(Loss::Quadratic), Optimizer::Sgd, 1.0),
+            (protocol::small_dense(Loss::CrossEntropy), Optimizer::Momentum, 0.01),
+            (protocol::small_dense(Loss::CrossEntropy), Optimizer::Adam, 0.001),
+            (protocol::small_convolutional(), Optimizer::Sgd, 0.1),
+            (protocol::small_convolutional(), Optimizer::Momentum, 0.01),
+            (protocol::small_convolutional(), Optimizer::Adam, 0.001),
         ] {
-            protocol::assert_loss_falls(loss, optimizer, rate, prepare);
+            protocol::assert_loss_falls(network, optimizer, rate, prepare);
         }
     }
 }

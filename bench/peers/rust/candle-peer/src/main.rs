@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use candle_core::{DType, Device, Tensor, Var};
-use candle_nn::{AdamW, Linear, Module, Optimizer as _, ParamsAdamW, SGD, VarBuilder, VarMap};
+use candle_nn::{AdamW, Conv2d, Conv2dConfig, Linear, Module, Optimizer as _, ParamsAdamW, SGD, VarBuilder, VarMap};
 use protocol::{ADAM_BETAS, ADAM_EPSILON, Activation, Answer, Contestant, Job, Loss, Network, Optimizer, Result};
 
 fn main() -> ExitCode {
@@ -50,38 +50,72 @@ fn batches(network: &Network) -> Result<Vec<(Tensor, Tensor)>> {
 
 struct Model {
     network: Network,
+    convolutions: Vec<Conv2d>,
     layers: Vec<Linear>,
 }
 
 impl Model {
     fn new(network: &Network, variables: &VarMap) -> Result<Self> {
         let builder = VarBuilder::from_varmap(variables, DType::F32, &Device::Cpu);
+        let convolutions = network.convolutions.iter().enumerate().map(|(index, layer)| {
+            let config = Conv2dConfig { padding: layer.padding, ..Default::default() };
+            let builder = builder.pp(format!("convolution{index}"));
+            candle_nn::conv2d(layer.input[0], layer.outputs, layer.kernel, config, builder)
+        });
         let layers = network
             .sizes
             .windows(2)
             .enumerate()
             .map(|(index, pair)| candle_nn::linear(pair[0], pair[1], builder.pp(format!("layer{index}"))));
-        Ok(Self { network: network.clone(), layers: layers.collect::<candle_core::Result<_>>()? })
+        Ok(Self {
+            network: network.clone(),
+            convolutions: convolutions.collect::<candle_core::Result<_>>()?,
+            layers: layers.collect::<candle_core::Result<_>>()?,
+        })
     }
 
     /// The same weights as plain tensors: of these candle keeps no graph.
     fn detached(self) -> Self {
-        let detach = |layer: &Linear| Linear::new(layer.weight().detach(), layer.bias().map(Tensor::detach));
-        Self { layers: self.layers.iter().map(detach).collect(), ..self }
+        let convolution =
+            |layer: &Conv2d| Conv2d::new(layer.weight().detach(), layer.bias().map(Tensor::detach), *layer.config());
+        let linear = |layer: &Linear| Linear::new(layer.weight().detach(), layer.bias().map(Tensor::detach));
+        Self {
+            convolutions: self.convolutions.iter().map(convolution).collect(),
+            layers: self.layers.iter().map(linear).collect(),
+            ..self
+        }
     }
 
     fn forward(&self, inputs: &Tensor) -> candle_core::Result<Tensor> {
-        let mut values = inputs.clone();
+        let mut values = self.convolve(inputs)?;
         for (index, layer) in self.layers.iter().enumerate() {
             values = layer.forward(&values)?;
             if self.network.activated(index) {
-                values = match self.network.activation {
-                    Activation::Relu => values.relu()?,
-                    Activation::Sigmoid => candle_nn::ops::sigmoid(&values)?,
-                };
+                values = self.activate(&values)?;
             }
         }
         Ok(values)
+    }
+
+    /// What the dense layers read: the last convolution's outputs as rows, or the inputs.
+    fn convolve(&self, inputs: &Tensor) -> candle_core::Result<Tensor> {
+        let Some(first) = self.network.convolutions.first() else { return Ok(inputs.clone()) };
+        let [channels, height, width] = first.input;
+        let mut images = inputs.reshape((self.network.batch, channels, height, width))?;
+        for (layer, described) in self.convolutions.iter().zip(&self.network.convolutions) {
+            images = self.activate(&layer.forward(&images)?)?;
+            if described.pool > 0 {
+                images = images.max_pool2d(described.pool)?;
+            }
+        }
+        images.flatten_from(1)
+    }
+
+    fn activate(&self, values: &Tensor) -> candle_core::Result<Tensor> {
+        match self.network.activation {
+            Activation::Relu => values.relu(),
+            Activation::Sigmoid => candle_nn::ops::sigmoid(values),
+        }
     }
 
     fn loss(&self, outputs: &Tensor, targets: &Tensor) -> candle_core::Result<Tensor> {
@@ -171,12 +205,14 @@ mod tests {
 
     #[test]
     fn losses_fall() {
-        for (loss, optimizer, rate) in [
-            (Loss::CrossEntropy, Optimizer::Sgd, 0.1),
-            (Loss::Quadratic, Optimizer::Sgd, 1.0),
-            (Loss::CrossEntropy, Optimizer::Adam, 0.001),
+        for (network, optimizer, rate) in [
+            (protocol::small_dense(Loss::CrossEntropy), Optimizer::Sgd, 0.1),
+            (protocol::small_dense(Loss::Quadratic), Optimizer::Sgd, 1.0),
+            (protocol::small_dense(Loss::CrossEntropy), Optimizer::Adam, 0.001),
+            (protocol::small_convolutional(), Optimizer::Sgd, 0.1),
+            (protocol::small_convolutional(), Optimizer::Adam, 0.001),
         ] {
-            protocol::assert_loss_falls(loss, optimizer, rate, prepare);
+            protocol::assert_loss_falls(network, optimizer, rate, prepare);
         }
     }
 }

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use cpu_time::ProcessTime;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
 /// The result of anything that may fail in a contestant, whatever the library's own error is.
@@ -25,17 +26,22 @@ const WARM_UP: Duration = Duration::from_millis(300);
 enum Arguments {
     Train(Training),
     Infer(Network),
-    Convolve,
+    #[serde(deserialize_with = "convolving")]
+    Convolve(Training),
     Chain,
     Process,
 }
 
-/// The part of a workload that both modes need.
+/// The part of a workload that all modes need: convolutions, often none, and
+/// dense layers above them.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Network {
-    /// Inputs, hidden layers, outputs.
+    /// The first layers, each on what the one before gives.
+    #[serde(skip)]
+    pub convolutions: Vec<Convolution>,
+    /// Inputs, hidden layers, outputs of the dense layers.
     pub sizes: Vec<usize>,
-    /// What follows the hidden layers.
+    /// What follows the convolutions and the hidden layers.
     pub activation: Activation,
     /// Samples in a batch.
     pub batch: usize,
@@ -43,6 +49,31 @@ pub struct Network {
     pub loss: Loss,
     /// How many threads may compute.
     pub threads: usize,
+}
+
+/// A convolution of stride 1, the activation and a pool.
+#[derive(Debug, Clone, Copy)]
+pub struct Convolution {
+    /// Channels, height and width of what it reads.
+    pub input: [usize; 3],
+    /// Channels that it gives.
+    pub outputs: usize,
+    /// Height and width of the kernel.
+    pub kernel: usize,
+    /// Zeros around the input, on each side.
+    pub padding: usize,
+    /// After the activation the largest of each so many by so many; 0 for all.
+    pub pool: usize,
+}
+
+impl Convolution {
+    /// Channels, height and width of what it gives, or none if kernel or pool are larger than what they read.
+    fn output(&self) -> Option<[usize; 3]> {
+        let [_, height, width] = self.input;
+        let side = |side: usize| Some((side + 2 * self.padding + 1).checked_sub(self.kernel)? / self.pool.max(1));
+        let output = [self.outputs, side(height)?, side(width)?];
+        (!output.contains(&0)).then_some(output)
+    }
 }
 
 /// A workload that learns.
@@ -137,7 +168,7 @@ impl Batch {
 impl Network {
     /// Inputs of the network.
     pub fn inputs(&self) -> usize {
-        self.sizes[0]
+        self.convolutions.first().map_or(self.sizes[0], |first| first.input.iter().product())
     }
 
     /// Outputs of the network.
@@ -145,7 +176,7 @@ impl Network {
         self.sizes[self.sizes.len() - 1]
     }
 
-    /// Whether the activation also follows the given layer, of `self.sizes.len() - 1`.
+    /// Whether the activation also follows the given dense layer, of `self.sizes.len() - 1`.
     pub fn activated(&self, layer: usize) -> bool {
         layer + 2 < self.sizes.len() || self.loss == Loss::Quadratic
     }
@@ -173,7 +204,7 @@ impl Network {
         if self.sizes.len() < 2 {
             return Err("sizes: needs inputs and outputs at least".into());
         }
-        if let Some(size) = self.sizes.iter().find(|&&size| !fits(size)) {
+        if let Some(size) = self.sizes.iter().chain([&self.inputs()]).find(|&&size| !fits(size)) {
             return Err(format!("sizes: {size} is not between 1 and 65536"));
         }
         if !fits(self.batch) {
@@ -184,6 +215,58 @@ impl Network {
         }
         Ok(())
     }
+}
+
+/// A convolutional workload as the argument describes it.
+#[derive(Deserialize)]
+struct Convolving {
+    input: [u16; 3],
+    layers: Vec<Layer>,
+    batch: usize,
+    loss: Loss,
+    optimizer: Optimizer,
+    rate: f64,
+    threads: usize,
+}
+
+/// A layer: dense if its kernel is 0.
+#[derive(Deserialize)]
+struct Layer {
+    outputs: u16,
+    kernel: u16,
+    padding: u16,
+    pool: u16,
+}
+
+impl Convolving {
+    fn training(self) -> std::result::Result<Training, String> {
+        if self.loss != Loss::CrossEntropy {
+            return Err("loss: only cross-entropy above convolutions".into());
+        }
+        let first_dense = self.layers.iter().position(|layer| layer.kernel == 0).unwrap_or(self.layers.len());
+        let (convolutions, dense) = self.layers.split_at(first_dense);
+        if convolutions.is_empty() || dense.is_empty() || dense.iter().any(|layer| layer.kernel > 0 || layer.pool > 0) {
+            return Err("layers: expected convolutions, then dense layers without pools".into());
+        }
+        let mut shape = self.input.map(usize::from);
+        let mut above = |layer: &Layer| {
+            let [outputs, kernel, padding, pool] =
+                [layer.outputs, layer.kernel, layer.padding, layer.pool].map(usize::from);
+            let convolution = Convolution { input: shape, outputs, kernel, padding, pool };
+            shape = convolution.output().ok_or_else(|| format!("layers: {convolution:?} gives nothing"))?;
+            Ok::<_, String>(convolution)
+        };
+        let convolutions = convolutions.iter().map(&mut above).collect::<std::result::Result<_, _>>()?;
+        let outputs = dense.iter().map(|layer| layer.outputs.into());
+        let sizes = std::iter::once(shape.iter().product()).chain(outputs).collect();
+        let Self { batch, loss, optimizer, rate, threads, .. } = self;
+        let network = Network { convolutions, sizes, activation: Activation::Relu, batch, loss, threads };
+        Ok(Training { network, optimizer, rate })
+    }
+}
+
+fn convolving<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Training, D::Error> {
+    Convolving::deserialize(deserializer)?.training().map_err(D::Error::custom)
 }
 
 /// A library at work on one job.
@@ -212,9 +295,8 @@ pub enum Answer {
 pub fn run(version: &str, prepare: impl FnOnce(&Job) -> Result<Answer>) -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let job = match parse(&arguments) {
-        Ok(Arguments::Train(training)) => Job::Train(training),
+        Ok(Arguments::Train(training) | Arguments::Convolve(training)) => Job::Train(training),
         Ok(Arguments::Infer(network)) => Job::Infer(network),
-        Ok(Arguments::Convolve) => return unable("no convolution written for it here"),
         Ok(Arguments::Chain) => return unable("no chain of scalars"),
         Ok(Arguments::Process) => return unable("no whole process"),
         Err(message) => return fail(2, &message),
@@ -264,14 +346,14 @@ fn parse(arguments: &[String]) -> std::result::Result<Arguments, String> {
     };
     let arguments: Arguments = serde_json::from_str(text).map_err(|error| format!("bad argument: {error}"))?;
     match &arguments {
-        Arguments::Train(training) => {
+        Arguments::Train(training) | Arguments::Convolve(training) => {
             training.network.check()?;
             if !(training.rate.is_finite() && training.rate > 0.0) {
                 return Err(format!("rate: {} is not above 0", training.rate));
             }
         }
         Arguments::Infer(network) => network.check()?,
-        Arguments::Convolve | Arguments::Chain | Arguments::Process => {}
+        Arguments::Chain | Arguments::Process => {}
     }
     Ok(arguments)
 }
@@ -302,18 +384,35 @@ fn fail(code: u8, message: &str) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Trains a small network for 100 epochs and compares the loss of one and the same
+/// A small network for tests, with the activation that suits the loss.
+pub fn small_dense(loss: Loss) -> Network {
+    let activation = match loss {
+        Loss::CrossEntropy => Activation::Relu,
+        Loss::Quadratic => Activation::Sigmoid,
+    };
+    Network { convolutions: Vec::new(), sizes: vec![16, 64, 10], activation, batch: 4, loss, threads: 1 }
+}
+
+/// A small network for tests: two convolutions, the first with padding and a pool, and two dense layers.
+pub fn small_convolutional() -> Network {
+    let first = Convolution { input: [2, 8, 8], outputs: 4, kernel: 3, padding: 1, pool: 2 };
+    let second = Convolution { input: [4, 4, 4], outputs: 8, kernel: 3, padding: 0, pool: 0 };
+    Network { convolutions: vec![first, second], sizes: vec![32, 64, 10], ..small_dense(Loss::CrossEntropy) }
+}
+
+/// Trains the network for 100 epochs and compares the loss of one and the same
 /// batch before and after, for a contestant's test that its steps are real work.
 ///
 /// # Panics
 ///
 /// If the loss does not fall, or the library cannot do the job.
-pub fn assert_loss_falls(loss: Loss, optimizer: Optimizer, rate: f64, prepare: impl FnOnce(&Job) -> Result<Answer>) {
-    let activation = match loss {
-        Loss::CrossEntropy => Activation::Relu,
-        Loss::Quadratic => Activation::Sigmoid,
-    };
-    let network = Network { sizes: vec![16, 64, 10], activation, batch: 4, loss, threads: 1 };
+pub fn assert_loss_falls(
+    network: Network,
+    optimizer: Optimizer,
+    rate: f64,
+    prepare: impl FnOnce(&Job) -> Result<Answer>,
+) {
+    let work = format!("{network:?} with {optimizer:?}");
     let steps = 100 * network.batches().count();
     let job = Job::Train(Training { network, optimizer, rate });
     let Answer::Ready(mut contestant) = prepare(&job).expect("prepares") else { panic!("unable") };
@@ -323,5 +422,55 @@ pub fn assert_loss_falls(loss: Loss, optimizer: Optimizer, rate: f64, prepare: i
         contestant.step().expect("steps");
     }
     let after = contestant.finish().expect("finishes");
-    assert!(after < before, "{loss:?} with {optimizer:?}: {before} to {after}");
+    assert!(after < before, "{work}: {before} to {after}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn training(layers: &str) -> std::result::Result<Training, String> {
+        let text = format!(
+            r#"{{"mode": "convolve", "input": [1, 28, 28], "layers": [{layers}], "batch": 64,
+                "loss": "cross-entropy", "optimizer": "sgd", "rate": 0.01, "threads": 1}}"#
+        );
+        match parse(&[text])? {
+            Arguments::Convolve(training) => Ok(training),
+            _ => panic!("another mode"),
+        }
+    }
+
+    fn layer([outputs, kernel, padding, pool]: [usize; 4]) -> String {
+        format!(r#"{{"outputs": {outputs}, "kernel": {kernel}, "padding": {padding}, "pool": {pool}}}"#)
+    }
+
+    fn layers(layers: &[[usize; 4]]) -> String {
+        layers.iter().copied().map(layer).collect::<Vec<_>>().join(", ")
+    }
+
+    #[test]
+    fn each_layer_reads_what_the_one_before_gives() {
+        let described = layers(&[[6, 5, 2, 2], [16, 5, 0, 3], [120, 0, 0, 0], [10, 0, 0, 0]]);
+        let network = training(&described).expect("makes sense").network;
+        let inputs: Vec<_> = network.convolutions.iter().map(|convolution| convolution.input).collect();
+        assert_eq!(inputs, [[1, 28, 28], [6, 14, 14]]);
+        assert_eq!(network.sizes, [16 * 3 * 3, 120, 10]);
+        assert_eq!(network.inputs(), 28 * 28);
+    }
+
+    #[test]
+    fn layers_that_make_no_sense_are_refused() {
+        for described in [
+            layers(&[]),
+            layers(&[[10, 0, 0, 0]]),
+            layers(&[[6, 5, 0, 2]]),
+            layers(&[[120, 0, 0, 0], [6, 5, 0, 2], [10, 0, 0, 0]]),
+            layers(&[[6, 5, 0, 2], [10, 0, 0, 2]]),
+            layers(&[[6, 29, 0, 0], [10, 0, 0, 0]]),
+            layers(&[[6, 5, 0, 25], [10, 0, 0, 0]]),
+        ] {
+            let error = training(&described).expect_err(&described);
+            assert!(error.contains("layers: "), "{described}: {error}");
+        }
+    }
 }
