@@ -8,6 +8,8 @@ import { colour } from "./colours.js";
 /** When more are kept, every other one goes. */
 const MOST = 600;
 const EDGE = { left: 8, right: 34, top: 16, bottom: 18 };
+/** So often it is drawn while it grows, in milliseconds. */
+const EVERY = 100;
 /** Names of lines stand so far apart. */
 const LINE = 13;
 
@@ -21,6 +23,7 @@ export class Curve {
   #moments = [];
   #every = 1;
   #come = 0;
+  #painted = 0;
 
   /** @param {HTMLCanvasElement} canvas */
   constructor(canvas) {
@@ -43,7 +46,13 @@ export class Curve {
     this.#every *= 2;
   }
 
+  /** Draws what has come, unless that was just done. */
+  grow() {
+    if (performance.now() - this.#painted > EVERY) this.paint();
+  }
+
   paint() {
+    this.#painted = performance.now();
     const there = crisp(this.#canvas);
     if (there && this.#moments.length > 0) paint(there.context, there.width, there.height, this.#moments);
   }

@@ -183,7 +183,8 @@ export class NetworkView {
     id("out-title").textContent = hidden ? `Neuron ${neuron + 1} of layer ${layer}` : "Output";
     id("least").textContent = hidden ? `−${number(scales[neuron])}` : "class 0";
     id("most").textContent = hidden ? number(scales[neuron]) : "class 1";
-    this.#curve.paint();
+    if (this.#trainer.playing) this.#curve.grow();
+    else this.#curve.paint();
     this.#inspector.show(begun, frame, choice, this.#told, this.#settings);
   }
 

@@ -11,6 +11,9 @@ const FAR = 6;
 export class Plane {
   #canvas;
   #map = make("canvas");
+  /** The points stay while the map below them changes; what they were drawn for. */
+  #dots = make("canvas");
+  #drawn = /** @type {unknown[]} */ ([]);
 
   /** @param {HTMLCanvasElement} canvas */
   constructor(canvas) {
@@ -29,9 +32,22 @@ export class Plane {
     const { context, width, height } = there;
     paintMap(this.#map, bytes, side);
     context.drawImage(this.#map, 0, 0, width, height);
+    this.#prepare(points, width);
+    context.drawImage(this.#dots, 0, 0, width, height);
+    if (chosen) ring(context, width, chosen);
+  }
+
+  /** Draws the points, unless they are as they were. @param {Begun["points"]} points @param {number} width */
+  #prepare(points, width) {
+    const wanted = [points, this.#canvas.width, colour("above")];
+    if (wanted.every((one, at) => one === this.#drawn[at])) return;
+    this.#drawn = wanted;
+    const side = (this.#dots.width = this.#dots.height = this.#canvas.width);
+    const context = this.#dots.getContext("2d");
+    if (!context) return;
+    context.scale(side / width, side / width);
     dots(context, width, points.train, true);
     dots(context, width, points.test, false);
-    if (chosen) ring(context, width, chosen);
   }
 
   /** Where on the plane a pointer is. @param {MouseEvent} event */

@@ -2,8 +2,10 @@
 
 /** @import {Begun, Frame, Settings, Transport} from "../types.js" */
 
-/** How long a request trains, so that a screen of 60 frames a second has a new frame each time. */
-const MILLISECONDS = 10;
+/** The time of a frame, in milliseconds, so that a screen of 60 frames a second has a new one each time. */
+const FRAME = 15;
+/** A request trains so long at least and at most; the rest of the frame is for the way to the engine and back. */
+const [LEAST, MOST] = [2, 12];
 
 /** How long frames and steps are counted, in milliseconds. */
 const RATE_EVERY = 500;
@@ -41,6 +43,10 @@ export class Trainer {
   #epoch = 1;
   /** A learning rate that the engine does not know yet. @type {number | undefined} */
   #rate;
+  /** How long requests take beside the training, in milliseconds, the older ones counting less. */
+  #overhead = 5;
+  /** A frame was drawn without news since the last request. */
+  #late = false;
   #counted = { frames: 0, steps: 0, since: 0 };
 
   /** @param {Transport} engine @param {Listener} listener */
@@ -102,17 +108,21 @@ export class Trainer {
   /** @param {number | undefined} steps */
   async #train(steps) {
     const mine = this.#generation;
-    const asked = { milliseconds: MILLISECONDS, most_steps: steps, learning_rate: this.#rate };
+    const milliseconds = Math.max(LEAST, Math.min(MOST, FRAME - this.#overhead));
+    const asked = { milliseconds, most_steps: steps, learning_rate: this.#rate };
+    const since = performance.now();
     this.#rate = undefined;
+    this.#late = false;
     try {
       const frame = await this.#engine.call("network.train", asked);
+      this.#overhead = 0.9 * this.#overhead + 0.1 * (performance.now() - since - frame.milliseconds);
       if (mine === this.#generation) this.#fresh = frame;
     } catch (error) {
       this.#fail(mine, error);
     }
     this.#asking = null;
     if (!this.playing) this.#next();
-    else if (this.#speed === "full" && !document.hidden) this.#ask(undefined);
+    else if ((this.#speed === "full" || this.#late) && !document.hidden) this.#ask(this.#steps());
   }
 
   /** @param {number} generation @param {unknown} error */
@@ -128,11 +138,17 @@ export class Trainer {
   /** @param {number} now */
   #turn(now) {
     if (this.#fresh) this.#draw(this.#fresh);
+    else this.#late = true;
     this.#fresh = null;
     if (!this.playing) return;
     this.#count(now);
-    this.#ask(SPEEDS.find(([name]) => name === this.#speed)?.[2](this.#epoch));
+    this.#ask(this.#steps());
     this.#next();
+  }
+
+  /** The most steps of a request. */
+  #steps() {
+    return SPEEDS.find(([name]) => name === this.#speed)?.[2](this.#epoch);
   }
 
   /** @param {Frame} frame */
