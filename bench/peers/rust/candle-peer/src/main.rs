@@ -105,8 +105,8 @@ impl Model {
         for (layer, described) in self.convolutions.iter().zip(&self.network.convolutions) {
             images = self.activate(&layer.forward(&images)?)?;
             if described.pool > 0 {
-                // Candle 0.11.1 divides this pool's gradient by the size of the window for each
-                // single largest value; the work is the same.
+                // In candle 0.11.1 this pool's gradient is too small: a quarter where a single one of
+                // 2 × 2 is the largest. A step is no less work for it.
                 images = images.max_pool2d(described.pool)?;
             }
         }
