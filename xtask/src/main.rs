@@ -1,8 +1,12 @@
-//! The project's own commands: `cargo xtask test`, `check`, `bench`, `fuzz`, `onnx-tests` and `onnx-schema`.
+//! The project's own commands: `cargo xtask test`, `check`, `bench`, `fuzz`, `onnx-tests`, `onnx-schema`,
+//! `site`, `web-test` and `web-speed`.
 
 mod bench;
 mod fuzz;
 mod onnx;
+mod page;
+#[cfg(feature = "web")]
+mod site;
 
 use anyhow::{Context, Result, bail};
 use cargo_metadata::{DependencyKind, MetadataCommand};
@@ -14,7 +18,10 @@ cargo xtask check        formatting, lints with warnings denied, documentation, 
 cargo xtask bench        measure against other libraries (bench/README.md; --help lists the options)
 cargo xtask fuzz         feed readers and parsers with hostile input (docs/fuzzing.md; --help lists the options)
 cargo xtask onnx-tests   run the backend node tests of ONNX and write their table (docs/onnx.md)
-cargo xtask onnx-schema  write the Rust of the schema of ONNX again";
+cargo xtask onnx-schema  write the Rust of the schema of ONNX again
+cargo xtask site         the playground as files for any server, in target/site (docs/playground.md)
+cargo xtask web-test     test the playground's engine for browsers in Node (`test` does it too)
+cargo xtask web-speed    measure that engine beside the one of this computer";
 
 fn main() -> ExitCode {
     let done = match std::env::args().nth(1).as_deref() {
@@ -24,6 +31,7 @@ fn main() -> ExitCode {
         Some("fuzz") => fuzz::run(std::env::args().skip(1)),
         Some("onnx-tests") => onnx::node_tests(),
         Some("onnx-schema") => onnx::schema(),
+        Some(task @ ("site" | "web-test" | "web-speed")) => web(task),
         _ => {
             eprintln!("{HELP}");
             return ExitCode::from(2);
@@ -38,11 +46,27 @@ fn main() -> ExitCode {
     }
 }
 
-/// All unit, property, integration and documentation tests. Those of ONNX compare with onnxruntime.
+/// All unit, property, integration and documentation tests. Those of ONNX compare with onnxruntime, those of the page
+/// use it in a browser.
 fn test() -> Result<()> {
     let python = onnx::python()?;
     let python = python.to_str().context("the path of Python is not Unicode")?;
-    cargo(&["test", "--workspace", "--no-fail-fast"], &[("CHAINRULE_PYTHON", python)])
+    cargo(&["test", "--workspace", "--no-fail-fast"], &[("CHAINRULE_PYTHON", python)])?;
+    web("web-test")?;
+    web("site")?;
+    page::test()
+}
+
+/// A task for browsers. This program does it if it was built for that; if not, one that is does it.
+fn web(task: &str) -> Result<()> {
+    #[cfg(feature = "web")]
+    return match task {
+        "site" => site::site(),
+        "web-test" => site::test(),
+        _ => site::speed(),
+    };
+    #[cfg(not(feature = "web"))]
+    cargo(&["run", "--quiet", "--package", "xtask", "--features", "web", "--", task], &[])
 }
 
 fn check() -> Result<()> {
@@ -51,6 +75,7 @@ fn check() -> Result<()> {
     // The command's binary has the name of the library, and no public items.
     let doc = ["doc", "--workspace", "--no-deps", "--exclude", "chainrule-cli", "--exclude", "xtask"];
     cargo(&doc, &[("RUSTDOCFLAGS", "-D warnings")])?;
+    page::check()?;
     architecture()?;
     println!("all checks passed");
     Ok(())
@@ -70,8 +95,8 @@ const FLOORS: &[&[&str]] = &[
     &["chainrule-kernels", "chainrule-data", "chainrule-draw"],
     &["chainrule-engine"],
     &["chainrule"],
-    &["chainrule-onnx", "chainrule-bench"],
-    &["chainrule-cli"],
+    &["chainrule-onnx", "chainrule-play", "chainrule-bench"],
+    &["chainrule-cli", "chainrule-play-web"],
 ];
 
 /// Imports go down only, and the drawing in ARCHITECTURE.md shows the imports that there are.

@@ -26,7 +26,7 @@ const BATCH: usize = 256;
 /// The most columns that are shuffled: of more, those with the largest gradients.
 const MOST_SHUFFLED: usize = 256;
 /// About how many products a shuffled column may take in all its repeats, before fewer rows do.
-const PRODUCTS: usize = 20_000_000_000;
+const PRODUCTS: u64 = 20_000_000_000;
 /// Rows below which the answer would say little.
 const FEWEST_ROWS: usize = 200;
 
@@ -142,7 +142,7 @@ fn columns(model: &Model) -> Vec<(String, Range<usize>)> {
 /// Rows to look at, in the order of the data.
 fn sample(model: &Model, data: &Dataset, options: &ImportanceOptions, columns: usize) -> Dataset {
     let a_row = model.network.weights() * columns.min(MOST_SHUFFLED) * options.repeats;
-    let count = options.rows.min((PRODUCTS / a_row.max(1)).max(FEWEST_ROWS)).min(data.len());
+    let count = options.rows.min(((PRODUCTS / a_row.max(1) as u64) as usize).max(FEWEST_ROWS)).min(data.len());
     let mut rows: Vec<u32> = (0..data.len() as u32).collect();
     if count < rows.len() {
         shuffle(&mut rows, options.seed, u64::MAX / 2);

@@ -94,7 +94,7 @@ impl Residuals {
     /// Whether it can be used, which one from a file need not.
     pub(crate) fn is_sound(&self) -> bool {
         let Self { count, sorted } = self;
-        let fits = !sorted.is_empty() && sorted.len() == (*count).min(MOST_RESIDUALS) && *count < 1 << 48;
+        let fits = !sorted.is_empty() && sorted.len() == (*count).min(MOST_RESIDUALS) && (*count as u64) < 1 << 48;
         fits && sorted.is_sorted() && sorted.iter().all(|distance| distance.is_finite() && *distance >= 0.0)
     }
 }

@@ -214,6 +214,19 @@ impl Stepper {
         Ok(StepResult { cost: self.sums.cost, output: &self.sums.output, moved })
     }
 
+    /// The gradient of a batch's mean loss, without penalties, by all that learns, in the order of the parameters.
+    ///
+    /// The weights stay; what is dropped, and the running moments of batch norms, go on as in a step.
+    ///
+    /// # Errors
+    /// Inputs of the wrong length.
+    pub fn gradient(&mut self, model: &mut Model, batch: Batch<'_>) -> Result<&[f32], Error> {
+        self.sums.gradient.clear();
+        self.sums.output.clear();
+        self.add_piece(model, batch, batch.samples(model))?;
+        Ok(&self.sums.gradient)
+    }
+
     /// Runs a piece of a batch of so many samples, and adds up its gradient.
     fn add_piece(&mut self, model: &mut Model, piece: Batch<'_>, samples: usize) -> Result<(), Error> {
         let position = self.session(model, piece, Part::Piece)?;

@@ -35,11 +35,36 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Read a model from ONNX, or weights of PyTorch
     Import(ImportArgs),
+    /// Open the playground: expressions, small networks and digits to play with in the browser
+    Play(PlayArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+const PLAY_EXAMPLES: &str = "Examples:
+  chainrule play
+  chainrule play points.csv --label class     two columns of numbers, and a column of two classes
+  chainrule play --port 0 --no-open           any free port; open the address that is shown
+
+Only this computer can reach the page.";
+
+#[derive(ClapArgs, Debug)]
+#[command(after_help = PLAY_EXAMPLES)]
+pub(crate) struct PlayArgs {
+    /// A table of points to offer: two columns of numbers, and one of two classes
+    pub(crate) data: Option<PathBuf>,
+    /// The column of the classes
+    #[arg(long, value_name = "COLUMN", default_value = "label", requires = "data")]
+    pub(crate) label: String,
+    /// The port of this computer; 0 takes a free one [default: 4747, or a free one if that is taken]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+    /// Do not open a browser
+    #[arg(long)]
+    pub(crate) no_open: bool,
 }
 
 const GRAD_EXAMPLES: &str = "Examples:

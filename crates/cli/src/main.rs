@@ -14,6 +14,7 @@ mod input;
 mod lines;
 mod output;
 mod picture;
+mod play;
 mod predict;
 mod rate;
 mod record;
@@ -70,6 +71,7 @@ fn run(args: Args) -> anyhow::Result<()> {
         Command::Doctor(args) => doctor::run(args),
         Command::Export(args) => export::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Play(args) => play::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "chainrule", &mut script);

@@ -5,6 +5,7 @@
 
 use anstyle::{AnsiColor, Style};
 use anyhow::{Result, bail};
+pub(crate) use chainrule::number;
 use std::fmt::Arguments;
 use std::io::{Error, ErrorKind, Write};
 use std::sync::{Mutex, PoisonError};
@@ -74,24 +75,6 @@ pub(crate) const HEADING: Style = Style::new().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
 /// What the reader came for.
 pub(crate) const RESULT: Style = AnsiColor::Green.on_default().bold();
-
-/// A number with up to ten significant digits.
-pub(crate) fn number(value: f64) -> String {
-    let size = value.abs();
-    if value == 0.0 || !value.is_finite() {
-        return format!("{value}").replace('-', "−");
-    }
-    let text = if (1e-4..1e10).contains(&size) {
-        let digits = 9 - size.log10().floor() as i32;
-        let fixed = format!("{value:.*}", digits.max(0) as usize);
-        if fixed.contains('.') { fixed.trim_end_matches('0').trim_end_matches('.').to_owned() } else { fixed }
-    } else {
-        let text = format!("{value:.9e}");
-        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        format!("{}e{exponent}", digits.trim_end_matches('0').trim_end_matches('.'))
-    };
-    text.replace('-', "−")
-}
 
 /// A share as a percentage.
 pub(crate) fn percent(share: f64) -> String {
@@ -179,20 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_short_and_exact_enough() {
-        let cases = [
-            (6.0, "6"),
-            (0.1, "0.1"),
-            (-2.5, "−2.5"),
-            (1.0 / 3.0, "0.3333333333"),
-            (12_345.678_9, "12345.6789"),
-            (1e-7, "1e−7"),
-            (1.5e12, "1.5e12"),
-            (0.0, "0"),
-        ];
-        for (value, text) in cases {
-            assert_eq!(number(value), text);
-        }
+    fn counts_and_sizes_have_their_units() {
         assert_eq!((count(1_234_567).as_str(), bytes(3 << 20).as_str()), ("1,234,567", "3.0 MiB"));
     }
 }

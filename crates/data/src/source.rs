@@ -70,7 +70,13 @@ impl Source {
         let bytes: Box<dyn Read + Send> = match packing {
             Packing::Plain => Box::new(whole),
             Packing::Gzip => Box::new(MultiGzDecoder::new(BufReader::new(whole))),
+            #[cfg(feature = "zstd")]
             Packing::Zstd => Box::new(zstd::Decoder::new(whole).map_err(failed)?),
+            #[cfg(not(feature = "zstd"))]
+            Packing::Zstd => {
+                let file = path.into();
+                return Err(crate::TableError::NotBuilt { file, format: "zstd", feature: "zstd" }.into());
+            }
         };
         Ok(Source { bytes, packing, length })
     }

@@ -105,6 +105,7 @@ pub(crate) fn date(seconds: f64) -> (i64, i64, i64) {
 }
 
 /// A time as text that is read as the same time: the date, and the time of day where it is not midnight.
+#[cfg(any(feature = "parquet", test))]
 pub(crate) fn written(seconds: f64) -> String {
     let (year, month, day) = date(seconds);
     let date = format!("{year:04}-{month:02}-{day:02}");

@@ -5,6 +5,7 @@
 //! above in turn; and then places move towards their neighbours as far as the order lets them.
 
 use crate::Picture;
+use serde::Serialize;
 
 /// More nodes are no picture any more.
 pub const MOST_NODES: usize = 400;
@@ -25,7 +26,7 @@ const MOVES: usize = 24;
 const LONGEST: usize = 26;
 
 /// The places of a picture.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Layout {
     /// The width of the whole.
     pub width: f64,

@@ -2,7 +2,7 @@
 //!
 //! The processor foresees one long walk over memory by itself, up to the end of a page. It does not foresee the next of
 //! many short walks, such as pieces of rows that lie a page apart; those are asked for here.
-#![expect(unsafe_code, reason = "a prefetch takes an address")]
+#![cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "a prefetch takes an address"))]
 
 /// Asks for the cache line at an address, which need not be one: the line comes while something else is computed.
 #[inline(always)]

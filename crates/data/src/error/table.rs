@@ -408,12 +408,14 @@ pub enum TableError {
         pattern: String,
     },
     /// The command was built without a format.
-    #[error("{} is a {format} file, and this program was built without the feature `parquet`; build it with the feature, or save the file as CSV", file.display())]
+    #[error("{} is a {format} file, and this program was built without the feature `{feature}`; build it with the feature, or save the file as CSV", file.display())]
     NotBuilt {
         /// The file.
         file: PathBuf,
         /// The format.
         format: &'static str,
+        /// The feature that reads it.
+        feature: &'static str,
     },
 
     // Learning.

@@ -14,6 +14,8 @@ mod written;
 
 #[cfg(feature = "parquet")]
 mod columnar;
+#[cfg(feature = "npz")]
+mod npz;
 
 use std::{path::Path, sync::Arc};
 
@@ -134,6 +136,7 @@ impl Cells {
     }
 
     /// A cell as text, nothing where there is no value.
+    #[cfg(feature = "parquet")]
     fn written(&self, row: usize) -> String {
         match self {
             _ if self.is_missing(row) => String::new(),

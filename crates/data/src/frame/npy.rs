@@ -3,7 +3,6 @@
 //! The elements may be floats of 32 or 64 bits, whole numbers, booleans, or texts of fixed length.
 
 use std::{
-    fs::File,
     io::Read,
     path::{Path, PathBuf},
     sync::Arc,
@@ -17,7 +16,7 @@ use super::{
 };
 use crate::{
     DataError, Place, Position, TableError,
-    source::{Packing, STANDARD_INPUT, Source, read_error},
+    source::{Packing, Source, read_error},
 };
 
 /// How many bytes of elements are read at a time.
@@ -28,15 +27,15 @@ const MAX_ROW: usize = 64 << 20;
 
 /// What stands before the elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Header {
+pub(super) struct Header {
     element: Element,
     /// Bytes of an element.
     size: usize,
     big_endian: bool,
     /// Whether the first axis runs fastest.
     fortran: bool,
-    rows: usize,
-    columns: usize,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,64 +70,7 @@ pub(super) fn open(file: Arc<Path>, source: Source, options: &ReadOptions) -> Re
     })))
 }
 
-/// Opens an archive of arrays, each a column or several.
-pub(super) fn open_archive(file: Arc<Path>, source: Source, options: &ReadOptions) -> Result<Batches, DataError> {
-    if source.packing != Packing::Plain || &*file == Path::new(STANDARD_INPUT) {
-        return Err(TableError::NeedsFile { format: "NPZ" }.into());
-    }
-    let unreadable = |cause| DataError::Unreadable { file: file.to_path_buf(), cause };
-    let damaged = |cause: zip::result::ZipError| {
-        DataError::from(TableError::Damaged { file: file.to_path_buf(), format: "NPZ", cause: cause.to_string() })
-    };
-    let opened = File::open(&file).map_err(unreadable)?;
-    let mut archive = zip::ZipArchive::new(std::io::BufReader::new(opened)).map_err(damaged)?;
-    let mut names = Vec::new();
-    let mut members = Vec::new();
-    for index in 0..archive.len() {
-        let member = archive.by_index(index).map_err(damaged)?;
-        let name = member.name().map_err(damaged)?.trim_end_matches(".npy").to_string();
-        let header = Header::read(&file, &mut { member })?;
-        check_count(&file, names.len() + header.columns)?;
-        let first = names.len();
-        match header.columns {
-            1 => names.push(name),
-            many => names.extend((1..=many).map(|number| format!("{name} {number}"))),
-        }
-        members.push((index, first..names.len()));
-    }
-    if names.is_empty() {
-        let (file, cause) = (file.to_path_buf(), "it holds no array".to_string());
-        return Err(TableError::Damaged { file, format: "NPZ", cause }.into());
-    }
-    let chosen = choose(&file, &names, options)?;
-    let copied = choose_written(&file, &names, options)?;
-    let mut cells: Vec<Option<Cells>> = vec![None; names.len()];
-    let mut copies: Vec<Written> = copied.iter().map(|&column| Written::new(&names[column])).collect();
-    let mut rows: Option<usize> = None;
-    for (index, range) in members {
-        if !chosen.iter().chain(&copied).any(|column| range.contains(column)) {
-            continue;
-        }
-        let mut member = archive.by_index(index).map_err(damaged)?;
-        let header = Header::read(&file, &mut member)?;
-        if let Some(expected) = rows.replace(header.rows).filter(|&expected| expected != header.rows) {
-            let cause = format!("an array has {expected} rows and another {}", header.rows);
-            return Err(TableError::Damaged { file: file.to_path_buf(), format: "NPZ", cause }.into());
-        }
-        let bytes = header.read_rows(&file, Packing::Plain, &mut member, header.rows)?;
-        for (copy, column) in copies.iter_mut().zip(&copied).filter(|(_, column)| range.contains(column)) {
-            *copy = header.copy(&names[*column], &bytes, header.rows, column - range.start);
-        }
-        for (slot, column) in cells[range].iter_mut().zip(header.decode(&file, &bytes, 0, header.rows)?) {
-            *slot = Some(column);
-        }
-    }
-    let columns = chosen.iter().filter_map(|&column| Some((names[column].clone(), cells[column].take()?)));
-    let frame = frame(&file, 0, columns, options)?.with_written(copies);
-    Ok(Box::new(std::iter::once(Ok(frame))))
-}
-
-fn frame(
+pub(super) fn frame(
     file: &Arc<Path>,
     first: usize,
     columns: impl Iterator<Item = (String, Cells)>,
@@ -181,7 +123,7 @@ impl Array {
 }
 
 impl Header {
-    fn read(file: &Path, source: &mut dyn Read) -> Result<Self, DataError> {
+    pub(super) fn read(file: &Path, source: &mut dyn Read) -> Result<Self, DataError> {
         let damaged = |cause: &str| {
             let (file, cause) = (PathBuf::from(file), cause.to_string());
             DataError::from(TableError::Damaged { file, format: "NPY", cause })
@@ -237,7 +179,7 @@ impl Header {
     }
 
     /// The bytes of the next rows. Memory grows with what is read, not with what the header promises.
-    fn read_rows(
+    pub(super) fn read_rows(
         &self,
         file: &Path,
         packing: Packing,
@@ -256,7 +198,7 @@ impl Header {
     }
 
     /// The columns of `rows` rows, the first of which is `first`.
-    fn decode(&self, file: &Path, bytes: &[u8], first: usize, rows: usize) -> Result<Vec<Cells>, DataError> {
+    pub(super) fn decode(&self, file: &Path, bytes: &[u8], first: usize, rows: usize) -> Result<Vec<Cells>, DataError> {
         (0..self.columns)
             .map(|column| {
                 let cells = self.cells(bytes, rows, column);
@@ -292,7 +234,7 @@ impl Header {
     }
 
     /// A column as text.
-    fn copy(&self, name: &str, bytes: &[u8], rows: usize, column: usize) -> Written {
+    pub(super) fn copy(&self, name: &str, bytes: &[u8], rows: usize, column: usize) -> Written {
         let mut copy = Written::new(name);
         for cell in self.cells(bytes, rows, column) {
             copy.push(&match self.element {

@@ -202,15 +202,20 @@ fn open(path: &Path, options: &ReadOptions) -> Result<Batches, DataError> {
             Ok(batches(move || reader.read()))
         }
         Format::Npy => npy::open(file, source, options),
-        Format::Npz => npy::open_archive(file, source, options),
+        #[cfg(feature = "npz")]
+        Format::Npz => super::npz::open_archive(file, source, options),
+        #[cfg(not(feature = "npz"))]
+        Format::Npz => Err(TableError::NotBuilt { file: path.into(), format: "NPZ", feature: "npz" }.into()),
         #[cfg(feature = "parquet")]
         Format::Parquet => super::columnar::open_parquet(file, source, options),
         #[cfg(feature = "parquet")]
         Format::Arrow => super::columnar::open_ipc(file, source, options),
         #[cfg(not(feature = "parquet"))]
-        Format::Parquet => Err(TableError::NotBuilt { file: path.into(), format: "Parquet" }.into()),
+        Format::Parquet => {
+            Err(TableError::NotBuilt { file: path.into(), format: "Parquet", feature: "parquet" }.into())
+        }
         #[cfg(not(feature = "parquet"))]
-        Format::Arrow => Err(TableError::NotBuilt { file: path.into(), format: "Arrow" }.into()),
+        Format::Arrow => Err(TableError::NotBuilt { file: path.into(), format: "Arrow", feature: "parquet" }.into()),
     }
 }
 

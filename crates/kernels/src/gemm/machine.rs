@@ -6,7 +6,7 @@
 
 use super::lanes::Element;
 use super::tile::MAX_ROWS;
-use pulp::{Scalar128b, Simd};
+use pulp::Simd;
 
 /// A set of vector instructions that this processor has.
 #[derive(Clone, Copy, Debug)]
@@ -20,10 +20,15 @@ pub enum Machine {
     /// 32 registers of 128 bits.
     #[cfg(target_arch = "aarch64")]
     Neon(pulp::aarch64::Neon),
-    /// Four numbers at a time in plain code, with separate multiplication and addition: a fused one would be a
-    /// library call.
-    Portable,
+    /// Four numbers at a time, with separate multiplication and addition: a fused one would be a library call.
+    Portable(Portable),
 }
+
+/// Four numbers at a time, as vectors where WebAssembly is compiled with them, else in plain code.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+type Portable = pulp::wasm::Simd128;
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+type Portable = pulp::Scalar128b;
 
 impl Machine {
     /// The widest of this processor.
@@ -36,14 +41,19 @@ impl Machine {
             pulp::Arch::V3(simd) => Self::Avx2(simd),
             #[cfg(target_arch = "aarch64")]
             pulp::Arch::Neon(simd) => Self::Neon(simd),
-            _ => Self::Portable,
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            pulp::Arch::Simd128(simd) => Self::Portable(simd),
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            _ => unreachable!("vectors are compiled in"),
+            #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+            _ => Self::Portable(pulp::Scalar128b),
         }
     }
 
     /// All that this processor has.
     #[cfg(test)]
     pub(super) fn all() -> Vec<Self> {
-        let mut all = vec![Self::Portable];
+        let mut all = vec![Self::Portable(pulp::Scalar128b)];
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         {
             all.extend(pulp::x86::V3::try_new().map(Self::Avx2));
@@ -57,7 +67,7 @@ impl Machine {
     /// How many bands `rows` rows are cut into, for the largest register tile.
     pub(super) fn bands(self, rows: usize) -> usize {
         // Two divisions by constants are faster than one by a variable.
-        if matches!(self, Self::Portable) { rows.div_ceil(4) } else { rows.div_ceil(MAX_ROWS) }
+        if matches!(self, Self::Portable(_)) { rows.div_ceil(4) } else { rows.div_ceil(MAX_ROWS) }
     }
 
     /// Vectors in the widest tile of `rows` rows. A tile of few rows takes more of them, or its additions would wait
@@ -87,7 +97,7 @@ impl Machine {
             Self::Avx2(_) => T::lanes::<pulp::x86::V3>(),
             #[cfg(target_arch = "aarch64")]
             Self::Neon(_) => T::lanes::<pulp::aarch64::Neon>(),
-            Self::Portable => T::lanes::<Scalar128b>(),
+            Self::Portable(_) => T::lanes::<Portable>(),
         }
     }
 
@@ -101,7 +111,7 @@ impl Machine {
             Self::Avx2(simd) => Simd::vectorize(simd, With::<_, true>(job)),
             #[cfg(target_arch = "aarch64")]
             Self::Neon(simd) => Simd::vectorize(simd, With::<_, true>(job)),
-            Self::Portable => job.run::<_, false>(Scalar128b),
+            Self::Portable(simd) => Simd::vectorize(simd, With::<_, false>(job)),
         }
     }
 }

@@ -1,0 +1,154 @@
+// Training in turns with the screen: one request on its way, the newest frame drawn at the next chance.
+
+/** @import {Begun, Frame, Settings, Transport} from "../types.js" */
+
+/** How long a request trains, so that a screen of 60 frames a second has a new frame each time. */
+const MILLISECONDS = 10;
+
+/** How long frames and steps are counted, in milliseconds. */
+const RATE_EVERY = 500;
+
+/** How fast it goes: steps a frame, of an epoch of so many; without a bound, as many as there is time for. */
+export const SPEEDS = /** @type {const} */ ([
+  ["step", "one step a frame", () => 1],
+  ["epoch", "one epoch a frame", (/** @type {number} */ epoch) => epoch],
+  ["full", "as fast as it goes", () => undefined],
+]);
+
+/**
+ * Who hears of it.
+ * @typedef {object} Listener
+ * @property {(begun: Begun) => void} begun
+ * @property {(frame: Frame) => void} frame
+ * @property {(playing: boolean) => void} playing
+ * @property {(rate: { frames: number, steps: number }) => void} rate frames and steps a second by the clock on the wall
+ * @property {(error: unknown) => void} failed
+ */
+
+/** Asks for training while it plays. */
+export class Trainer {
+  playing = false;
+  #engine;
+  #listener;
+  /** The request on its way. @type {Promise<void> | null} */
+  #asking = null;
+  /** Frames of a network that was begun anew meanwhile are not drawn. */
+  #generation = 0;
+  /** @type {Frame | null} */
+  #fresh = null;
+  #speed = "epoch";
+  /** Steps of an epoch. */
+  #epoch = 1;
+  /** A learning rate that the engine does not know yet. @type {number | undefined} */
+  #rate;
+  #counted = { frames: 0, steps: 0, since: 0 };
+
+  /** @param {Transport} engine @param {Listener} listener */
+  constructor(engine, listener) {
+    this.#engine = engine;
+    this.#listener = listener;
+  }
+
+  play() {
+    if (this.playing) return;
+    this.playing = true;
+    this.#counted = { frames: 0, steps: 0, since: performance.now() };
+    this.#listener.playing(true);
+    this.#next();
+  }
+
+  pause() {
+    this.playing = false;
+    this.#listener.playing(false);
+  }
+
+  async step() {
+    this.pause();
+    await this.#asking;
+    await this.#ask(1);
+  }
+
+  /** @param {Settings} settings */
+  async begin(settings) {
+    const mine = (this.#generation += 1);
+    this.#fresh = null;
+    try {
+      const begun = await this.#engine.call("network.begin", settings);
+      if (mine !== this.#generation) return;
+      this.#epoch = Math.max(1, Math.ceil(begun.points.train.length / settings.batch_size));
+      this.#rate = undefined;
+      this.#listener.begun(begun);
+    } catch (error) {
+      this.#fail(mine, error);
+    }
+  }
+
+  /** From the next step on. @param {number} rate */
+  learningRate(rate) {
+    this.#rate = rate;
+  }
+
+  /** @param {string} speed */
+  speed(speed) {
+    this.#speed = speed;
+  }
+
+  /** @param {number | undefined} steps */
+  async #ask(steps) {
+    this.#asking ??= this.#train(steps);
+    await this.#asking;
+  }
+
+  /** @param {number | undefined} steps */
+  async #train(steps) {
+    const mine = this.#generation;
+    const asked = { milliseconds: MILLISECONDS, most_steps: steps, learning_rate: this.#rate };
+    this.#rate = undefined;
+    try {
+      const frame = await this.#engine.call("network.train", asked);
+      if (mine === this.#generation) this.#fresh = frame;
+    } catch (error) {
+      this.#fail(mine, error);
+    }
+    this.#asking = null;
+    if (!this.playing) this.#next();
+    else if (this.#speed === "full" && !document.hidden) this.#ask(undefined);
+  }
+
+  /** @param {number} generation @param {unknown} error */
+  #fail(generation, error) {
+    if (generation === this.#generation) this.pause();
+    this.#listener.failed(error);
+  }
+
+  #next() {
+    requestAnimationFrame((now) => this.#turn(now));
+  }
+
+  /** @param {number} now */
+  #turn(now) {
+    if (this.#fresh) this.#draw(this.#fresh);
+    this.#fresh = null;
+    if (!this.playing) return;
+    this.#count(now);
+    this.#ask(SPEEDS.find(([name]) => name === this.#speed)?.[2](this.#epoch));
+    this.#next();
+  }
+
+  /** @param {Frame} frame */
+  #draw(frame) {
+    this.#counted.frames += 1;
+    this.#counted.steps += frame.steps_done;
+    this.#listener.frame(frame);
+    if (frame.diverged) this.pause();
+  }
+
+  /** @param {number} now */
+  #count(now) {
+    const { frames, steps, since } = this.#counted;
+    const seconds = (now - since) / 1000;
+    if (1000 * seconds < RATE_EVERY) return;
+    this.#listener.rate({ frames: frames / seconds, steps: steps / seconds });
+    this.#counted = { frames: 0, steps: 0, since: now };
+  }
+}

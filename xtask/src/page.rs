@@ -1,0 +1,68 @@
+//! The playground's page: its types checked, and the page used in a browser.
+
+use crate::cargo;
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where the page's manifest and tests lie.
+const PAGE: &str = "crates/play/page";
+
+/// Checks the types of the page's scripts.
+pub(crate) fn check() -> Result<()> {
+    modules()?;
+    npm(&["run", "--silent", "check"], &[])
+}
+
+/// Uses the page in Chromium, over the program and over the static files.
+pub(crate) fn test() -> Result<()> {
+    modules()?;
+    let chromium = chromium()?;
+    cargo(&["build", "--quiet", "-p", "chainrule-cli"], &[])?;
+    let program = std::path::absolute(Path::new("target/debug/chainrule"))?;
+    npm(&["run", "--silent", "test"], &[("CHROMIUM", &chromium), ("CHAINRULE", &program)])
+}
+
+/// Installs what the tests of the page need, if it is not there.
+fn modules() -> Result<()> {
+    let page = Path::new(PAGE);
+    let (lock, stamp) = (page.join("package-lock.json"), page.join("node_modules/.installed"));
+    let wanted =
+        std::fs::read(&lock).with_context(|| format!("{} (run this in the project's root)", lock.display()))?;
+    if std::fs::read(&stamp).ok().as_ref() == Some(&wanted) {
+        return Ok(());
+    }
+    npm(&["ci"], &[])?;
+    // The stamp is written last, so that an installation that was cut off is begun again.
+    std::fs::write(&stamp, wanted).with_context(|| stamp.display().to_string())
+}
+
+fn npm(args: &[&str], env: &[(&str, &PathBuf)]) -> Result<()> {
+    println!("npm {}", args.join(" "));
+    let mut command = Command::new("npm");
+    command.args(args).current_dir(PAGE).envs(env.iter().copied());
+    let status = command.status().context("cannot start npm: install Node 20 or newer (https://nodejs.org)")?;
+    if !status.success() {
+        bail!("npm {} failed in {PAGE}", args.join(" "));
+    }
+    Ok(())
+}
+
+/// The Chromium to test with: that of `CHROMIUM`, or one that is installed; where apt may, it is installed.
+fn chromium() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("CHROMIUM") {
+        return Ok(path.into());
+    }
+    let found = || {
+        let folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
+        let names = ["chromium", "chromium-browser", "google-chrome"];
+        names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name))).find(|path| path.is_file())
+    };
+    if let Some(path) = found() {
+        return Ok(path);
+    }
+    println!("apt-get install chromium");
+    // Without apt, or without the rights for it, this fails; the message below then says what is missing.
+    let _ = Command::new("apt-get").args(["install", "--yes", "--no-install-recommends", "chromium"]).status();
+    found().context("the page is tested in Chromium: install it, or name the program in CHROMIUM")
+}
