@@ -92,7 +92,7 @@ fn says_what_cannot_be() {
         ("--target price,price", "the column price twice"),
         ("--target price,rent --drop rent", "--drop rent: it is the target"),
         ("--target price,rent --weight rent", "--weight rent: it is the target"),
-        ("--target price --out net.toml", "choose another place"),
+        ("--target price --out net.toml", "choose another --out"),
         ("--target price --layer-rates 1,1,1", "3 rates of layers for 2 layers"),
         ("--target price --layer-rates 0,0", "one at least has to learn"),
         ("--target price,rent --task classify", "several targets have to be numbers"),
