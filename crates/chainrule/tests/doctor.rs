@@ -211,8 +211,10 @@ const FAULTS: &[Planted] = &[
     }),
 ];
 
+type Healthy = (&'static str, fn(u64) -> Case);
+
 /// Healthy trainings, as they are chosen for the data.
-const HEALTHY: &[(&str, fn(u64) -> Case)] = &[
+const HEALTHY: &[Healthy] = &[
     ("iris", |seed| table("iris", "species", seed)),
     ("wine", |seed| table("wine", "cultivar", seed)),
     ("penguins", |seed| table("penguins", "species", seed)),

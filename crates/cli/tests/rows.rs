@@ -199,7 +199,7 @@ fn the_folder_of_a_run_has_its_curves_and_the_model() {
     assert!(left(&run).iter().any(|name| name.starts_with("events.out.tfevents.")));
     // A second run does not mix with the first.
     let again = chainrule(&folder, &["--run", "runs/1"]).assert().failure();
-    again.stderr(contains("runs/1, has 7 files in it already: give one that is new or empty"));
+    again.stderr(contains("runs/1, has 9 files in it already: give one that is new or empty"));
     chainrule(&folder, &["--run", "loans.csv"]).assert().failure().stderr(contains("loans.csv, cannot be written to"));
 }
 
