@@ -114,7 +114,7 @@ impl Looks {
             at += 1;
             at % 2 == 1
         };
-        let mut history = is_odd.clone();
+        let mut history = is_odd;
         self.evidence.history.retain(|_| history());
         self.evidence.vitals.retain(|_| is_odd());
         self.every *= 2;
