@@ -1,12 +1,12 @@
 //! How fast the playground trains, and what a frame costs: `cargo run --release -p chainrule-play --example speed`.
 //!
-//! `cargo xtask web-speed` runs it beside the engine for browsers.
+//! `cargo xtask web-speed` runs it beside the engine for browsers. Seconds are those of the processor, so that other
+//! programs do not count.
 
 use chainrule::{Activation, Batch, Mlp, Stepper, with_threads};
 use chainrule_play::Playground;
+use cpu_time::ProcessTime;
 use serde_json::{Value, json};
-use std::sync::LazyLock;
-use std::time::Instant;
 
 /// The networks, with the settings that make them.
 fn networks() -> [(&'static str, Value); 2] {
@@ -76,6 +76,5 @@ fn median<const N: usize>(mut numbers: [f64; N]) -> f64 {
 }
 
 fn milliseconds() -> f64 {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    START.elapsed().as_secs_f64() * 1e3
+    ProcessTime::now().as_duration().as_secs_f64() * 1e3
 }

@@ -169,7 +169,6 @@ export interface Finding {
   title: string;
   evidence: string;
   cure: string;
-  severity: string;
 }
 
 export interface Sample {

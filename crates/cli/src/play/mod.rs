@@ -18,12 +18,13 @@ const USUAL_PORT: u16 = 4747;
 pub(crate) fn run(args: &PlayArgs) -> Result<()> {
     let own = args.data.as_deref().map(|data| own::read(data, &args.label)).transpose()?;
     let listener = listen(args.port)?;
+    let stop = server::stop()?;
     let address = format!("http://{}/", listener.local_addr()?);
     say!("{RESULT}{address}{RESULT:#}  {DIM}the playground; Ctrl-C ends it{DIM:#}");
     if !args.no_open && !open(&address) {
         note!("note: no browser could be opened: open the address above in one");
     }
-    server::serve(listener, own)
+    server::serve(listener, own, &stop)
 }
 
 /// The port asked for; or the usual one, or any that is free.

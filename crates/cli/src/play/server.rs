@@ -47,11 +47,16 @@ struct Shared {
     sessions: Arc<Sessions>,
 }
 
-/// Serves until Ctrl-C.
-pub(crate) fn serve(listener: TcpListener, own: Option<Own>) -> Result<()> {
+/// Listens for Ctrl-C, from now on.
+pub(crate) fn stop() -> Result<Arc<Notify>> {
     let stop = Arc::new(Notify::new());
     let stopper = stop.clone();
     ctrlc::set_handler(move || stopper.notify_one()).context("Ctrl-C cannot be listened for")?;
+    Ok(stop)
+}
+
+/// Serves until it is stopped.
+pub(crate) fn serve(listener: TcpListener, own: Option<Own>, stop: &Notify) -> Result<()> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().max_blocking_threads(WORKERS).build()?;
     let served = runtime.block_on(async {

@@ -26,11 +26,11 @@ export function findings({ findings, diverged }) {
   const state = JSON.stringify([findings, diverged]);
   if (place.dataset.state === state) return;
   place.dataset.state = state;
-  const all = findings.map(({ title, evidence, cure, severity }) => finding(title, severity, evidence, cure));
-  if (diverged) all.unshift(finding("Training has stopped", "error", diverged, "Reset begins again."));
+  const all = findings.map(({ title, evidence, cure }) => finding(title, evidence, cure));
+  if (diverged) all.unshift(finding("Training has stopped", diverged, "Reset begins again."));
   place.replaceChildren(...(all.length > 0 ? all : [make("p", { class: "hint" }, "Nothing to report.")]));
 }
 
-/** @param {string} title @param {string} severity @param {string} evidence @param {string} cure */
-const finding = (title, severity, evidence, cure) => make("article", { class: `finding ${severity}` },
+/** @param {string} title @param {string} evidence @param {string} cure */
+const finding = (title, evidence, cure) => make("article", { class: "finding" },
   make("h3", {}, title), make("p", {}, evidence), make("p", { class: "cure" }, cure));

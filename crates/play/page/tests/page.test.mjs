@@ -240,6 +240,13 @@ for (const [place, serve] of PLACES) {
       assert.ok(await page.locator("input[value=spiral]").isChecked());
     }));
 
+    test("the doctor says what is wrong, and is silent when nothing is", () => at("#network?init=zeros", async (page) => {
+      assert.equal(await text(page, "#doctor"), "Nothing to report.");
+      await page.selectOption("#speed", "full");
+      await page.click("#play");
+      await page.locator(".finding").filter({ hasText: "all neurons begin alike" }).waitFor();
+    }));
+
     test("settings that the engine refuses are named and marked", () => at("#network", async (page) => {
       await page.fill("#set-learning_rate", "1e9");
       await page.click("#one");
