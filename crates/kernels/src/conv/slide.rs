@@ -7,7 +7,7 @@
 #![expect(unsafe_code, reason = "tiles take addresses; the slabs that they read are cut and measured here")]
 
 use super::tile::{CELLS, Cells, Results, Weights};
-use super::{Conv, Window};
+use super::{Conv, PIECES, SUMS, Window};
 use crate::gemm::machine::Machine;
 use crate::gemm::pack;
 use crate::prefetch::prefetch_part;
@@ -15,8 +15,11 @@ use crate::team::{self, Shared};
 use crate::{MatRef, Real, simd};
 use std::ops::Range;
 
-/// About how many numbers a slab holds: what stays in the second-level cache beside sums and weights.
+/// About how many numbers a slab holds, and the sums or piles beside it: what stays in the second-level cache.
 const SLAB: usize = 1 << 16;
+
+/// The most numbers that the cells under one row of output may take.
+const MOST: usize = 4 * SLAB;
 
 /// Positions whose piles stay in the first-level cache while all cells pass by.
 const POSITIONS: usize = 128;
@@ -35,26 +38,35 @@ pub(super) struct Slide {
 }
 
 impl Slide {
-    /// If the kernel goes from cell to cell.
+    /// If the kernel goes from cell to cell, and what it sees of a row of output is not too much for a slab.
     pub(super) fn new<T: Real>(conv: Conv) -> Option<Self> {
+        Self::on::<T>(Machine::best(), conv)
+    }
+
+    /// [`Slide::new`] with the instructions of `machine`.
+    pub(super) fn on<T: Real>(machine: Machine, conv: Conv) -> Option<Self> {
         let Conv { batch, channels, outputs, window, .. } = conv;
-        let is_empty = batch * channels * outputs * window.positions() * window.kernel[0] * window.kernel[1] == 0;
-        if window.stride != [1, 1] || is_empty {
+        let sizes = [batch, channels, outputs, window.plane(), window.positions(), window.kernel[0], window.kernel[1]];
+        if window.stride != [1, 1] || sizes.contains(&0) {
             return None;
         }
-        let machine = Machine::best();
-        let (_, outputs) = conv.per_group();
+        let (channels, outputs) = conv.per_group();
+        let lanes = machine.lanes::<T>();
         let (rows, vectors) = Results::<T>::shape(machine, outputs);
-        let mut slide = Self { conv, machine, lanes: machine.lanes::<T>(), vectors, rows, height: 1 };
-        let row = conv.per_group().0 * slide.line();
-        slide.height = (SLAB / row).saturating_sub(slide.reach(0)).clamp(1, window.output[0]);
-        Some(slide)
+        let slide = Self { conv, machine, lanes, vectors, rows, height: 1 };
+        let line = window.output[1].checked_add(slide.reach(1))?;
+        // A row of a slab, and of the sums or piles beside it.
+        let row = channels.max(outputs.next_multiple_of(lanes.max(rows))).checked_mul(line)?;
+        if row.checked_mul(slide.reach(0).checked_add(1)?)? > MOST {
+            return None;
+        }
+        Some(Self { height: (SLAB / row).saturating_sub(slide.reach(0)).clamp(1, window.output[0]), ..slide })
     }
 
     /// The adjoint by the input as a convolution of the piles, if its padding is not below 0.
     pub(super) fn turned<T: Real>(conv: Conv) -> Option<Self> {
         let Conv { batch, channels, outputs, groups, window } = conv;
-        let span = |axis: usize| (window.kernel[axis] - 1) * window.dilation[axis];
+        let span = |axis: usize| window.kernel[axis].saturating_sub(1) * window.dilation[axis];
         let padding = [span(0).checked_sub(window.padding[0])?, span(1).checked_sub(window.padding[1])?];
         let window = Window { input: window.output, output: window.input, padding, ..window };
         Self::new::<T>(Conv { batch, channels: outputs, outputs: channels, groups, window })
@@ -113,6 +125,12 @@ impl Slide {
         self.conv.groups * self.conv.depth().next_multiple_of(CELLS) * self.outputs_row()
     }
 
+    /// Pictures of a piece that has its own sums of the weights.
+    fn summed_piece(&self) -> usize {
+        let pieces = (SUMS / self.weight_sums()).clamp(1, PIECES);
+        self.conv.batch.div_ceil(pieces)
+    }
+
     fn weights_lane(&self) -> usize {
         self.slab() + self.height * self.line() * self.outputs_row()
     }
@@ -125,7 +143,7 @@ impl Slide {
 
     /// Numbers of scratch that [`Slide::by_weights`] needs.
     pub(super) fn scratch_by_weights(&self) -> usize {
-        let pieces = self.conv.batch.div_ceil(self.conv.summed_piece());
+        let pieces = self.conv.batch.div_ceil(self.summed_piece());
         pieces * self.weight_sums() + team::threads().min(pieces).max(1) * self.weights_lane()
     }
 
@@ -202,7 +220,9 @@ impl Slide {
         let (packed, piece) = (&*packed, self.conv.piece());
         let of_picture = self.conv.outputs * self.conv.window.positions();
         let (len, y) = (y.len(), Shared(y.as_mut_ptr()));
+        assert_eq!(len, self.conv.batch * of_picture, "the results of all pictures");
         let (workers, lane, lanes) = (lanes.len() / self.lane(), self.lane(), Shared(lanes.as_mut_ptr()));
+        assert!(workers > 0, "room for a slab and its sums");
         team::for_each(self.conv.batch.div_ceil(piece), workers, &|worker, number| {
             // SAFETY: each worker has a lane of its own.
             let lane = unsafe { std::slice::from_raw_parts_mut(lanes.at(worker * lane), lane) };
@@ -267,11 +287,12 @@ impl Slide {
 
     /// The adjoint by the weights: what each receives from the piles `p`.
     pub(super) fn by_weights<T: Real>(&self, x: &[T], p: &[T], w: &mut [T], scratch: &mut [T]) {
-        let piece = self.conv.summed_piece();
+        let piece = self.summed_piece();
         let (pieces, of_piece) = (self.conv.batch.div_ceil(piece), self.weight_sums());
         let (sums, lanes) = scratch.split_at_mut(pieces * of_piece);
         let (workers, lane, lanes) =
             (lanes.len() / self.weights_lane(), self.weights_lane(), Shared(lanes.as_mut_ptr()));
+        assert!(workers > 0, "room for a slab and its piles");
         team::for_each_chunk(sums, of_piece, workers, &|worker, number, sums| {
             // SAFETY: each worker has a lane of its own.
             let lane = unsafe { std::slice::from_raw_parts_mut(lanes.at(worker * lane), lane) };

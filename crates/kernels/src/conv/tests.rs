@@ -1,4 +1,5 @@
 use super::*;
+use crate::gemm::machine::Machine;
 use crate::team::with_threads;
 
 /// Numbers that repeat, so that windows have ties.
@@ -58,6 +59,18 @@ fn convolutions() -> Vec<Conv> {
         conv(2, 40, 3, 1, window([60, 50], [3, 3], [1, 1], [1, 1])),
         conv(2, 3, 75, 1, window([6, 7], [2, 3], [1, 1], [1, 1])),
         conv(2, 3, 4, 1, Window { output: [5, 3], dilation: [2, 3], ..window([9, 9], [3, 3], [1, 1], [0, 0]) }),
+        conv(2, 4, 6, 2, Window { output: [9, 4], dilation: [2, 3], ..window([9, 6], [3, 3], [1, 1], [2, 2]) }),
+        // Kernels larger than the picture, a picture one cell wide, one of no cells, and cells far apart.
+        conv(3, 2, 3, 1, window([2, 3], [5, 5], [1, 1], [2, 2])),
+        conv(3, 2, 9, 1, window([8, 1], [3, 1], [1, 1], [1, 0])),
+        conv(2, 1, 2, 1, window([0, 4], [2, 2], [1, 1], [1, 1])),
+        conv(
+            2,
+            1,
+            2,
+            1,
+            Window { output: [1, 1], dilation: [29_999; 2], ..window([1, 1], [3, 3], [1, 1], [29_999; 2]) },
+        ),
     ]
 }
 
@@ -86,6 +99,43 @@ fn a_convolution_and_its_adjoints_are_the_sums_that_they_state() {
             });
         }
     }
+}
+
+#[test]
+fn a_sliding_kernel_gives_the_same_with_all_instructions() {
+    for conv in convolutions() {
+        let (inputs, results) = conv.per_picture();
+        let (x, w, p) = (noise(conv.batch * inputs, 1), noise(conv.weights(), 2), noise(conv.batch * results, 3));
+        let found = |machine| {
+            let slide = slide::Slide::on::<f64>(machine, conv)?;
+            let mut scratch = vec![f64::NAN; slide.scratch().max(slide.scratch_by_weights())];
+            let mut found = [vec![f64::NAN; p.len()], vec![f64::NAN; w.len()]];
+            slide.forward(&x, &w, &mut found[0], &mut scratch);
+            slide.by_weights(&x, &p, &mut found[1], &mut scratch);
+            Some(found)
+        };
+        let mut all = Machine::all().into_iter().map(found);
+        let first = all.next().expect("there is plain code");
+        // Whole numbers are added without rounding.
+        assert!(all.all(|other| other == first), "{conv:?}");
+    }
+}
+
+#[test]
+fn cells_far_apart_take_no_more_room_than_they_need() {
+    let window = Window { output: [1, 1], dilation: [29_999; 2], ..window([1, 1], [3, 3], [1, 1], [29_999; 2]) };
+    let conv = Conv { batch: 1, channels: 1, outputs: 1, groups: 1, window };
+    assert!(conv.scratch::<f32>().max(conv.scratch_by_weights::<f32>()) < 1 << 16);
+}
+
+#[test]
+#[should_panic(expected = "room for a slab")]
+fn too_little_scratch_is_refused() {
+    let conv = convolutions().remove(0);
+    let (inputs, results) = conv.per_picture();
+    let (x, w, mut y) = (noise(conv.batch * inputs, 1), noise(conv.weights(), 2), vec![0.0; conv.batch * results]);
+    let mut scratch = vec![0.0; 200];
+    conv.forward(&x, &w, &mut y, &mut scratch);
 }
 
 #[test]

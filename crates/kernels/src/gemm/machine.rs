@@ -52,7 +52,7 @@ impl Machine {
 
     /// All that this processor has.
     #[cfg(test)]
-    pub(super) fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         let mut all = vec![Self::Portable(pulp::Scalar128b)];
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         {
