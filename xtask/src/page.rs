@@ -61,8 +61,10 @@ fn chromium() -> Result<PathBuf> {
     if let Some(path) = found() {
         return Ok(path);
     }
-    println!("apt-get install chromium");
     // Without apt, or without the rights for it, this fails; the message below then says what is missing.
-    let _ = Command::new("apt-get").args(["install", "--yes", "--no-install-recommends", "chromium"]).status();
+    for args in [&["update"][..], &["install", "--yes", "--no-install-recommends", "chromium"]] {
+        println!("apt-get {}", args.join(" "));
+        let _ = Command::new("apt-get").args(args).status();
+    }
     found().context("the page is tested in Chromium: install it, or name the program in CHROMIUM")
 }

@@ -240,10 +240,9 @@ for (const [place, serve] of PLACES) {
       assert.ok(await page.locator("input[value=spiral]").isChecked());
     }));
 
-    test("the doctor says what is wrong, and is silent when nothing is", () => at("#network?init=zeros", async (page) => {
-      assert.equal(await text(page, "#doctor"), "Nothing to report.");
-      await page.selectOption("#speed", "full");
-      await page.click("#play");
+    test("the doctor says what is wrong, and is silent when nothing is", () => at("#network", async (page) => {
+      await page.locator("#doctor").filter({ hasText: "Nothing to report." }).waitFor();
+      await page.selectOption("#set-init", "zeros");
       await page.locator(".finding").filter({ hasText: "all neurons begin alike" }).waitFor();
     }));
 
