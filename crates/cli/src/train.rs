@@ -109,22 +109,33 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
             None
         }
     };
-    let source = report::Source {
-        model: &model,
-        evidence: doctor.evidence(),
-        start: &start,
-        outcome: outcome.as_ref().ok(),
-        test: test.zip(evaluation.as_ref()),
-        seconds: begin.elapsed().as_secs_f64(),
-    };
-    let in_run = args.run.as_ref().map(|folder| folder.join(report::FILE));
-    for path in args.report.iter().chain(&in_run) {
-        with_threads(args.threads.into(), || report::write(path, &source))?;
+    // What was learned comes first, then what is written beside it.
+    let failed = outcome.as_ref().err().map(|error| rescue(args, &model, error));
+    let written = (|| {
+        if let Some(record) = record {
+            record.end(&doctor, result.as_ref().map(|result| (&model, result)))?;
+        }
+        let source = report::Source {
+            model: &model,
+            evidence: doctor.evidence(),
+            start: &start,
+            outcome: outcome.as_ref().ok(),
+            test: test.zip(evaluation.as_ref()),
+            seconds: begin.elapsed().as_secs_f64(),
+        };
+        let in_run = args.run.as_ref().map(|folder| folder.join(report::FILE));
+        for path in args.report.iter().chain(&in_run) {
+            with_threads(args.threads.into(), || report::write(path, &source))?;
+        }
+        anyhow::Ok(())
+    })();
+    match outcome {
+        Err(error) => Err(match failed.flatten() {
+            Some(what) => anyhow::Error::from(error).context(what),
+            None => error.into(),
+        }),
+        Ok(_) => written,
     }
-    if let Some(record) = record {
-        record.end(&doctor, result.as_ref().map(|result| (&model, result)))?;
-    }
-    outcome.map(|_| ()).map_err(|error| rescue(args, &model, error))
 }
 
 /// Settles the scales of the targets, unless it is given. When most rows are in a file, `train` does not tell whether all
@@ -354,18 +365,14 @@ fn print_end(
     say!("model written to {} after {seconds:.1} s{memory}", out.display());
 }
 
-/// After a failure, what was learned until then is written, if a whole epoch was.
-fn rescue(args: &TrainArgs, model: &Model, error: Error) -> anyhow::Error {
-    let Error::Diverged { kept_epoch, .. } = error else { return error.into() };
-    let error = anyhow::Error::from(error);
-    match kept_epoch {
-        None => error.context("no model was written, since no epoch ended well"),
+/// After a failure, what was learned until then is written, if a whole epoch was. Says what became of it.
+fn rescue(args: &TrainArgs, model: &Model, error: &Error) -> Option<String> {
+    let Error::Diverged { kept_epoch, .. } = error else { return None };
+    Some(match kept_epoch {
+        None => "no model was written, since no epoch ended well".to_owned(),
         Some(epoch) => match model.save(&args.out) {
-            Ok(()) => error.context(format!(
-                "the model of epoch {epoch}, the last good one, was written to {}",
-                args.out.display()
-            )),
-            Err(failed) => error.context(failed.to_string()),
+            Ok(()) => format!("the model of epoch {epoch}, the last good one, was written to {}", args.out.display()),
+            Err(failed) => failed.to_string(),
         },
-    }
+    })
 }

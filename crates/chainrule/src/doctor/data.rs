@@ -87,19 +87,19 @@ pub(super) fn imbalance(evidence: &Evidence) -> Option<Finding> {
     let (most, least) = (counts.iter().max()?, counts.iter().filter(|count| **count > 0).min()?);
     let recall = |class: usize| {
         let row = evidence.test.as_ref()?.confusion.get(class)?;
-        let all: u64 = row.iter().sum();
-        (all >= 3).then(|| row[class] as f64 / all as f64)
+        let all: f64 = row.iter().map(|&rows| rows as f64).sum();
+        (all >= 3.0).then_some(*row.get(class)? as f64 / all)
     };
-    let rare = (0..counts.len()).filter(|&class| counts[class] * IMBALANCED <= *most);
+    let rare = (0..counts.len()).filter(|&class| counts[class].saturating_mul(IMBALANCED) <= *most);
     let missed = rare.filter_map(|class| Some((class, recall(class)?))).min_by(|a, b| a.1.total_cmp(&b.1));
     let (class, found) = missed.filter(|missed| missed.1 < MISSED)?;
     Some(Finding::new(
         Kind::ClassImbalance,
-        format!("the rare class {} is not found", names[class]),
+        format!("the rare class {} is not found", names.get(class)?),
         format!(
             "it has {} of {} training rows; {} of its rows are recognised (classes have {least} to {most} rows)",
             counts[class],
-            counts.iter().sum::<usize>(),
+            facts.rows,
             percent(found)
         ),
         "let rare classes count more: --class-weight balanced",
@@ -128,7 +128,7 @@ pub(super) fn shuffled_labels(evidence: &Evidence) -> Option<Finding> {
 
 pub(super) fn too_few(evidence: &Evidence) -> Option<Finding> {
     let facts = evidence.facts.as_ref()?;
-    let rows = facts.rows + facts.held_out;
+    let rows = facts.rows.saturating_add(facts.held_out);
     let least = match &facts.target {
         TargetFacts::Classes { names, counts } => names.iter().zip(counts).min_by_key(|(_, count)| **count),
         TargetFacts::Values { .. } => None,

@@ -23,6 +23,12 @@ const NEIGHBOURS: usize = 5;
 /// The most rows and columns that are looked through for one that tells the target.
 const MOST_TELLING: [usize; 2] = [2000, 500];
 
+/// The most numbers of these rows at a time.
+const MOST_NUMBERS: usize = 1 << 22;
+
+/// The most inputs by which neighbours are near; of more, as many at even distances.
+const MOST_NEAR: usize = 1000;
+
 /// The data that a network learns from, as the network sees them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
@@ -32,8 +38,6 @@ pub struct Facts {
     pub held_out: usize,
     /// Inputs of the network.
     pub inputs: usize,
-    /// Weights, biases and gains of the network.
-    pub parameters: usize,
     /// What is to be learned.
     pub target: TargetFacts,
     /// How the inputs are spread.
@@ -82,8 +86,6 @@ pub struct Scales {
     /// The middle one of all columns' roots of the mean square.
     #[serde(deserialize_with = "number_or_null")]
     pub middle: f64,
-    /// Values that are not finite.
-    pub not_finite: usize,
 }
 
 /// Rows of the test data that are in the training data too, to the last number.
@@ -127,7 +129,6 @@ impl Facts {
             rows: train.len(),
             held_out: held_out.len(),
             inputs: model.network.inputs,
-            parameters: model.network.parameters(),
             target: target(data, train),
             scales: scales(model, data, train),
             duplicates: test.filter(|test| !test.is_empty()).map(|test| duplicates(data, train, test)),
@@ -140,16 +141,21 @@ impl Facts {
     /// The share of rows of the most frequent class.
     pub(crate) fn majority(&self) -> Option<f64> {
         let TargetFacts::Classes { counts, .. } = &self.target else { return None };
-        Some(*counts.iter().max()? as f64 / counts.iter().sum::<usize>().max(1) as f64)
+        Some(*counts.iter().max()? as f64 / total(counts))
     }
 
     /// The entropy of the classes, in nats: the least cross-entropy that one answer for every row can have.
     pub(crate) fn entropy(&self) -> Option<f64> {
         let TargetFacts::Classes { counts, .. } = &self.target else { return None };
-        let total = counts.iter().sum::<usize>().max(1) as f64;
+        let total = total(counts);
         let shares = counts.iter().filter(|count| **count > 0).map(|&count| count as f64 / total);
         Some(-shares.map(|p| p * p.ln()).sum::<f64>())
     }
+}
+
+/// All rows, of which there is one at least.
+fn total(counts: &[usize]) -> f64 {
+    counts.iter().map(|&count| count as f64).sum::<f64>().max(1.0)
 }
 
 fn target(data: &Dataset, rows: &[u32]) -> TargetFacts {
@@ -187,11 +193,10 @@ fn column(model: &Model, at: usize) -> String {
 }
 
 fn scales(model: &Model, data: &Dataset, train: &[u32]) -> Scales {
-    let rows = some(train, MOST_TELLING[0]);
     let inputs = model.network.inputs;
+    let rows = some(train, (MOST_NUMBERS / inputs.max(1)).clamp(8, MOST_TELLING[0]));
     let mut x = vec![0.0; rows.len() * inputs];
     model.fill_features(data, &rows, &mut x);
-    let not_finite = x.iter().filter(|v| !v.is_finite()).count();
     let roots = (0..inputs).filter_map(|at| {
         let (mean, deviation) = spread(x.iter().skip(at).step_by(inputs).map(|&v| f64::from(v)));
         (deviation > 0.0).then_some((at, mean.hypot(deviation)))
@@ -200,7 +205,7 @@ fn scales(model: &Model, data: &Dataset, train: &[u32]) -> Scales {
     roots.sort_by(|a, b| a.1.total_cmp(&b.1));
     let (at, largest) = roots.last().copied().unwrap_or((0, 0.0));
     let middle = roots.get(roots.len() / 2).map_or(0.0, |root| root.1);
-    Scales { largest_column: column(model, at), largest, middle, not_finite }
+    Scales { largest_column: column(model, at), largest, middle }
 }
 
 fn duplicates(data: &Dataset, train: &[u32], test: &Dataset) -> Duplicates {
@@ -321,14 +326,18 @@ fn beside(values: &[f32]) -> Vec<Vec<usize>> {
 
 /// What the nearest rows, by all inputs, tell.
 fn neighbours(model: &Model, data: &Dataset, train: &[u32]) -> Option<f64> {
-    let rows = some(train, MOST_NEIGHBOURS);
-    let inputs = model.network.inputs;
+    let all = model.network.inputs;
+    let rows = some(train, (MOST_NUMBERS / all.max(1)).clamp(4 * NEIGHBOURS, MOST_NEIGHBOURS));
     let truth = Truth::new(model, data, &rows)?;
     if rows.len() < 4 * NEIGHBOURS {
         return None;
     }
-    let mut x = vec![0.0; rows.len() * inputs];
+    let mut x = vec![0.0; rows.len() * all];
     model.fill_features(data, &rows, &mut x);
+    let inputs = all.min(MOST_NEAR);
+    if inputs < all {
+        x = x.chunks_exact(all).flat_map(|row| (0..inputs).map(move |at| row[at * all / inputs])).collect();
+    }
     standardize(&mut x, inputs);
     let near = |at: usize| {
         let own = &x[at * inputs..][..inputs];

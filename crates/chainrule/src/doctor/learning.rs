@@ -41,7 +41,7 @@ pub(super) fn rate_too_high(evidence: &Evidence) -> Option<Finding> {
 pub(super) fn rate_too_low(evidence: &Evidence) -> Option<Finding> {
     let unexplained = evidence.train_unexplained().filter(|unexplained| *unexplained > 0.3 && evidence.ended)?;
     let update = evidence.usual_update()?;
-    let way = update * (evidence.steps * evidence.history.len()) as f64;
+    let way = update * evidence.steps as f64 * evidence.history.len() as f64;
     let falls = still_falls(&evidence.history);
     (way < SHORT_WAY && falls).then(|| {
         Finding::new(
@@ -88,7 +88,7 @@ pub(super) fn regularisation(evidence: &Evidence) -> Option<Finding> {
     let last = evidence.vitals.last()?;
     // Where the penalty holds the network back, it pulls as hard as the loss pushes.
     let output = last.layers.last()?;
-    let pull = recipe.l2 * output.weight_norm + recipe.l1;
+    let pull = recipe.l2 * output.weight_norm + recipe.l1 * (output.weights as f64).sqrt();
     (pull > 0.5 * output.gradient_norm).then(|| {
         let text = format!(
             "the penalty pulls the weights of the last layer by {}, the loss pushes by {}; {} of the training data stays \

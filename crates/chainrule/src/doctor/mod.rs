@@ -45,7 +45,7 @@ named_enum! {
     LearningRateTooLow "learning-rate-too-low",
     /// Penalties or dropout that hold the network back.
     TooMuchRegularisation "too-much-regularisation",
-    /// Rare classes that are never predicted.
+    /// Rare classes that are hardly ever found.
     ClassImbalance "class-imbalance",
     /// Targets that the inputs tell nothing about.
     ShuffledLabels "shuffled-labels",
@@ -228,7 +228,7 @@ fn percent(share: f64) -> String {
     format!("{:.0} %", 100.0 * share)
 }
 
-/// A number with three digits.
+/// A number with three digits, or two where it has an exponent.
 fn short(value: f64) -> String {
     if value != 0.0 && !(1e-3..1e5).contains(&value.abs()) {
         format!("{value:.1e}")

@@ -37,6 +37,8 @@ pub struct LayerVitals {
     pub activation: Activation,
     /// Number of neurons, or of channels.
     pub neurons: usize,
+    /// Number of weights.
+    pub weights: usize,
     /// The Euclidean norm of its weights.
     #[serde(deserialize_with = "number_or_null")]
     pub weight_norm: f64,
@@ -177,6 +179,7 @@ impl Probe {
             LayerVitals {
                 activation: layer.activation,
                 neurons: layer.outputs,
+                weights: weights.len(),
                 weight_norm: norm,
                 gradient_norm: f64::from(output(3)[0]).sqrt(),
                 update_ratio: before.get(piece.range.clone()).map(|before| moved(weights, before) / norm.max(1e-30)),

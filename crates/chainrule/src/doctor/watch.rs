@@ -1,6 +1,6 @@
 //! Gathers the evidence while a network learns.
 
-use super::{Evidence, Facts, Failure, Probe, Unseen, Vitals};
+use super::{Evidence, Facts, Failure, Probe, Unseen};
 use crate::error::Error;
 use crate::evaluate::Evaluation;
 use crate::model::Model;
@@ -72,11 +72,6 @@ impl Watch {
             facts.rows = rows;
         }
         self
-    }
-
-    /// The newest measurement.
-    pub fn newest(&self) -> &Vitals {
-        self.evidence.vitals.last().expect("there is one of the beginning")
     }
 
     /// Notes how the training ended, and what the trained network makes of data that it was not trained on.

@@ -88,7 +88,10 @@ fn figures(source: &Source<'_>) -> Result<Vec<(String, String)>> {
             let kept = outcome.kept_epoch.map_or("the last step".to_owned(), |epoch| epoch.to_string());
             add("kept epoch", format!("{kept} of {}", evidence.recipe.epochs));
         }
-        None => add("ended", "it went to infinity".to_owned()),
+        None => {
+            let to_infinity = evidence.failure.is_some();
+            add("ended", if to_infinity { "it went to infinity" } else { "with an error" }.to_owned());
+        }
     }
     add("seconds", format!("{:.1}", source.seconds));
     add("network", model.network.to_string());
