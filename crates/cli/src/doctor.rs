@@ -54,7 +54,7 @@ pub(crate) fn run(args: DoctorArgs) -> Result<()> {
             bail!(Usage("a run was measured on its own data: leave out DATA, or name a model file".to_owned()))
         }
         Some(data) => measure(&ModelAndData { model: subject, data, part, form })?,
-        None if subject.is_dir() => read(&subject.join(FILE))?,
+        None if subject.is_dir() => read(&subject)?,
         None => bail!(Usage(format!("say on which data to measure: chainrule doctor {} DATA", subject.display()))),
     };
     let findings = diagnose(&evidence);
@@ -70,7 +70,9 @@ pub(crate) fn run(args: DoctorArgs) -> Result<()> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Evidence> {
+/// What was measured of the run in a folder.
+pub(crate) fn read(folder: &Path) -> Result<Evidence> {
+    let path = &folder.join(FILE);
     let failed = || format!("{} cannot be read: name the folder of a run made by train --run", path.display());
     let file = File::open(path).with_context(failed)?;
     let length = file.metadata().with_context(failed)?.len();

@@ -6,19 +6,30 @@ use crate::output::{count, note};
 use crate::samples::left_out_note;
 use anyhow::{Result, bail};
 use chainrule::data::{
-    Dataset, IdxFolder, KnownImages, KnownSamples, image_parts, is_idx_folder, read_idx_folder, read_known,
-    read_known_images, read_table_with_columns,
+    Dataset, IdxFolder, KnownImages, KnownSamples, image_parts, is_idx_folder, matching_files, read_idx_folder,
+    read_known, read_known_images, read_table_with_columns,
 };
 use chainrule::{Model, Task};
 use std::path::Path;
 
-/// Refuses to write over what is read.
+/// Refuses to write over what is read; an input may be a pattern of files.
 pub(crate) fn keep_inputs(out: &Path, inputs: &[&Path]) -> Result<()> {
-    let place = |path: &Path| path.canonicalize().ok();
-    match inputs.iter().find(|input| place(out).is_some() && place(out) == place(input)) {
+    let files = inputs.iter().flat_map(|input| matching_files(input).unwrap_or_default());
+    match files.into_iter().find(|input| is_same_place(out, input)) {
         Some(input) => bail!(Usage(format!("{} would be overwritten: choose another place", input.display()))),
         None => Ok(()),
     }
+}
+
+/// Whether two paths lead to one file, which need not be there yet.
+pub(crate) fn is_same_place(a: &Path, b: &Path) -> bool {
+    let place = |path: &Path| {
+        path.canonicalize().ok().or_else(|| {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            Some(folder.canonicalize().ok()?.join(path.file_name()?))
+        })
+    };
+    place(a).is_some() && place(a) == place(b)
 }
 
 /// The model, and the data with their target prepared for it; and where their rows stand in the files, if some were left

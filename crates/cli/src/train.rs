@@ -4,7 +4,7 @@ use crate::Usage;
 use crate::args::TrainArgs;
 use crate::doctor::Doctor;
 use crate::evaluate::{metrics, scores};
-use crate::input::keep_inputs;
+use crate::input::{is_same_place, keep_inputs};
 use crate::output::{DIM, HEADING, RESULT, bytes, count, number, peak_memory, say, text};
 use crate::record::Record;
 use crate::report;
@@ -33,13 +33,17 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
         return crate::folds::run(args, folds);
     }
     let begin = Instant::now();
-    if args.out.extension().is_some_and(|end| end == "toml") {
-        bail!(Usage(format!("{} is the name of a description: choose another --out", args.out.display())));
-    }
     let read_from: Vec<&Path> = [args.data.as_path()].into_iter().chain(args.from.as_deref()).collect();
-    for written in [Some(&args.out), args.report.as_ref()].into_iter().flatten() {
+    for (option, written) in [("--out", Some(&args.out)), ("--report", args.report.as_ref())] {
+        let Some(written) = written else { continue };
+        if written.extension().is_some_and(|end| end == "toml") {
+            bail!(Usage(format!("{} is the name of a description: choose another {option}", written.display())));
+        }
         keep_inputs(written, &read_from)?;
         chainrule::check_writable(written)?;
+    }
+    if args.report.as_ref().is_some_and(|report| is_same_place(report, &args.out)) {
+        bail!(Usage("the report would be written over the model: choose another --report".to_owned()));
     }
     let start = args.from.as_deref().map(Model::load).transpose()?;
     let input = read(args, start.as_ref())?;
@@ -72,7 +76,9 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     let watch = with_threads(args.threads.into(), || {
         Watch::new(&model, &train, [&kept, if stored.is_some() { &[] } else { &held_out }], test.as_ref())
     })?;
-    let mut watcher = Watcher::new(args.json, interrupted, record, Doctor::new(watch.of_rows(rows), args.json));
+    let earlier = args.run.as_ref().filter(|_| args.resume).and_then(|folder| crate::doctor::read(folder).ok());
+    let doctor = Doctor::new(watch.of_rows(rows).after(earlier), args.json);
+    let mut watcher = Watcher::new(args.json, interrupted, record, doctor);
     watcher.doctor.tell();
     let checkpoints = args.checkpoint.as_ref().map(|folder| Checkpoints {
         folder: folder.clone(),
@@ -111,7 +117,12 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     };
     // What was learned comes first, then what is written beside it.
     let failed = outcome.as_ref().err().map(|error| rescue(args, &model, error));
+    // A training that did not begin leaves what an earlier one wrote.
+    let has_run = matches!(outcome, Ok(_) | Err(Error::Diverged { .. }));
     let written = (|| {
+        if !has_run {
+            return Ok(());
+        }
         if let Some(record) = record {
             record.end(&doctor, result.as_ref().map(|result| (&model, result)))?;
         }

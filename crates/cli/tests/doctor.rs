@@ -56,6 +56,26 @@ fn a_run_can_be_looked_at_again() {
 }
 
 #[test]
+fn a_run_that_goes_on_keeps_what_was_measured_before() {
+    let folder = TempDir::new().unwrap();
+    flowers(folder.path());
+    let run = ["--run", "run", "--checkpoint", "saved", "--resume"];
+    train(&mut chainrule(&folder), &run).assert().success();
+    let measured = |folder: &TempDir| {
+        let output = chainrule(folder).args(["doctor", "run", "--json"]).assert().success().get_output().stdout.clone();
+        json(&output)["evidence"].clone()
+    };
+    let whole = measured(&folder);
+    // Nothing is left to do, and nothing that was measured is lost.
+    train(&mut chainrule(&folder), &run).assert().success();
+    assert_eq!(measured(&folder)["vitals"], whole["vitals"]);
+    assert_eq!(measured(&folder)["history"], whole["history"]);
+    // A training that cannot go on from there writes nothing over it.
+    train(&mut chainrule(&folder), &[&run[..], &["--hidden", "5"]].concat()).assert().failure();
+    assert_eq!(measured(&folder)["vitals"], whole["vitals"]);
+}
+
+#[test]
 fn a_healthy_run_has_no_findings() {
     let folder = TempDir::new().unwrap();
     flowers(folder.path());
@@ -124,6 +144,32 @@ fn what_is_no_run_is_refused_with_a_reason() {
 }
 
 #[test]
+fn a_file_that_contradicts_itself_is_no_panic() {
+    let folder = TempDir::new().unwrap();
+    flowers(folder.path());
+    train(&mut chainrule(&folder), &["--run", "run"]).assert().success();
+    let path = folder.path().join("run/doctor.json");
+    let whole = json(&fs::read(&path).unwrap());
+    let changes: [(&str, Value); 6] = [
+        ("/evidence/facts/target/classes/names", serde_json::json!([])),
+        ("/evidence/facts/target/classes/counts", serde_json::json!([1, u64::MAX, u64::MAX])),
+        ("/evidence/test/confusion", serde_json::json!([[9], [u64::MAX, u64::MAX, 1], []])),
+        ("/evidence/vitals", serde_json::json!([])),
+        ("/evidence/steps", serde_json::json!(u64::MAX)),
+        ("/evidence/facts/rows", serde_json::json!(u64::MAX)),
+    ];
+    for (place, value) in changes {
+        let mut changed = whole.clone();
+        *changed.pointer_mut(place).unwrap_or_else(|| panic!("{place}")) = value;
+        // A rare class and a long training bring more rules into play.
+        changed["evidence"]["facts"]["target"]["classes"]["counts"][0] = serde_json::json!(1);
+        fs::write(&path, changed.to_string()).unwrap();
+        let code = chainrule(&folder).args(["doctor", "run"]).assert().get_output().status.code();
+        assert!(matches!(code, Some(0 | 1)), "{place}: {code:?}");
+    }
+}
+
+#[test]
 fn a_report_overwrites_no_input() {
     let folder = TempDir::new().unwrap();
     flowers(folder.path());
@@ -131,5 +177,17 @@ fn a_report_overwrites_no_input() {
         .assert()
         .code(2)
         .stderr(contains("would be overwritten"));
+    train(&mut chainrule(&folder), &["--report", "./model.safetensors"])
+        .assert()
+        .code(2)
+        .stderr(contains("written over the model"));
+    fs::create_dir(folder.path().join("parts")).unwrap();
+    fs::copy(folder.path().join("flowers.csv"), folder.path().join("parts/a.csv")).unwrap();
+    let pattern = ["train", "parts/*.csv", "--target", "kind", "--report", "parts/a.csv"];
+    chainrule(&folder).args(pattern).assert().code(2).stderr(contains("parts/a.csv would be overwritten"));
+    train(&mut chainrule(&folder), &["--report", "net.toml"])
+        .assert()
+        .code(2)
+        .stderr(contains("choose another --report"));
     train(&mut chainrule(&folder), &["--report", "no/such/page.html"]).assert().code(1).stderr(contains("page.html"));
 }

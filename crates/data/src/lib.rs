@@ -32,7 +32,9 @@ pub use charset::Charset;
 pub use dataset::{Dataset, ImageSize, Target};
 pub use encoder::{Encoded, Encoder, Encoding, LevelOptions, Levels, Scale};
 pub use error::{DataError, ImageError, Place, Position, TableError};
-pub use frame::{Cells, Chunks, Column, Form, Format, Frame, ReadOptions, Texts, Written, read_chunks, read_frame};
+pub use frame::{
+    Cells, Chunks, Column, Form, Format, Frame, ReadOptions, Texts, Written, matching_files, read_chunks, read_frame,
+};
 pub use idx::{IdxArray, IdxFolder, is_idx_folder, read_idx, read_idx_folder};
 pub use images::{
     Channels, ImageFolder, ImageOptions, KnownImages, image_parts, png, read_image_folder, read_known_images,

@@ -74,6 +74,15 @@ impl Watch {
         self
     }
 
+    /// Takes over what was measured of the same training before a break.
+    #[must_use]
+    pub fn after(mut self, earlier: Option<Evidence>) -> Self {
+        if let Some(earlier) = earlier.filter(|earlier| earlier.recipe == self.evidence.recipe) {
+            self.evidence.vitals = earlier.vitals;
+        }
+        self
+    }
+
     /// Notes how the training ended, and what the trained network makes of data that it was not trained on.
     pub fn end(&mut self, outcome: Result<&Outcome, &Error>, test: Option<&Evaluation>) {
         if let Err(Error::Diverged { epoch, step, node, rate, .. }) = outcome {
@@ -94,6 +103,8 @@ impl Observer for Watch {
     }
 
     fn on_network(&mut self, epoch: usize, model: &Model, before: &[f32]) {
+        // What was measured before a break, but after the checkpoint, is measured again.
+        self.evidence.vitals.retain(|vitals| vitals.epoch < epoch);
         // What could be measured at the beginning can be measured again.
         self.evidence.vitals.extend(self.probe.measure(model, epoch, before));
     }

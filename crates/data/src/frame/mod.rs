@@ -19,7 +19,7 @@ mod npz;
 
 use std::{path::Path, sync::Arc};
 
-pub use read::{Chunks, Form, Format, ReadOptions, read_chunks, read_frame};
+pub use read::{Chunks, Form, Format, ReadOptions, matching_files, read_chunks, read_frame};
 pub use texts::Texts;
 pub use written::Written;
 

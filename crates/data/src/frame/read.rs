@@ -149,21 +149,29 @@ impl Chunks {
 pub fn read_chunks<P: AsRef<Path>>(paths: &[P], options: &ReadOptions) -> Result<Chunks, DataError> {
     let mut files = Vec::new();
     for path in paths {
-        let path = path.as_ref();
-        match path.to_str() {
-            Some(pattern) if pattern.contains(['*', '?', '[']) && !path.exists() => {
-                let none = || TableError::NoMatch { pattern: pattern.to_string() };
-                let mut matches: Vec<PathBuf> = glob::glob(pattern).map_err(|_| none())?.flatten().collect();
-                if matches.is_empty() {
-                    return Err(none().into());
-                }
-                matches.sort();
-                files.extend(matches);
-            }
-            _ => files.push(path.to_path_buf()),
-        }
+        files.extend(matching_files(path.as_ref())?);
     }
     Ok(Chunks { files: files.into_iter(), options: options.clone(), current: None })
+}
+
+/// The files that a path names: itself, or, in the order of their names, those of a pattern such as `sales-*.csv`.
+///
+/// # Errors
+///
+/// If a pattern matches nothing.
+pub fn matching_files(path: &Path) -> Result<Vec<PathBuf>, DataError> {
+    match path.to_str() {
+        Some(pattern) if pattern.contains(['*', '?', '[']) && !path.exists() => {
+            let none = || TableError::NoMatch { pattern: pattern.to_string() };
+            let mut matches: Vec<PathBuf> = glob::glob(pattern).map_err(|_| none())?.flatten().collect();
+            if matches.is_empty() {
+                return Err(none().into());
+            }
+            matches.sort();
+            Ok(matches)
+        }
+        _ => Ok(vec![path.to_path_buf()]),
+    }
 }
 
 /// Reads files as one table; see [`read_chunks`].
