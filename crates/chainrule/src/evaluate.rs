@@ -194,6 +194,30 @@ pub struct Evaluation {
     pub confusion: Vec<Vec<u64>>,
 }
 
+/// How often a class was taken for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// How often.
+    pub times: u64,
+    /// The position of the true class.
+    pub truth: usize,
+    /// The position of the predicted class.
+    pub predicted: usize,
+}
+
+impl Evaluation {
+    /// Which classes were taken for which others, the most frequent mistake first.
+    pub fn mistakes(&self) -> Vec<Mistake> {
+        let of_row = |(truth, row): (usize, &Vec<u64>)| {
+            let wrong = row.iter().enumerate().filter(|(predicted, times)| *predicted != truth && **times > 0);
+            wrong.map(|(predicted, &times)| Mistake { times, truth, predicted }).collect::<Vec<_>>()
+        };
+        let mut mistakes: Vec<Mistake> = self.confusion.iter().enumerate().flat_map(of_row).collect();
+        mistakes.sort_by_key(|mistake| (std::cmp::Reverse(mistake.times), mistake.truth, mistake.predicted));
+        mistakes
+    }
+}
+
 /// Scores by the kind of the target.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]

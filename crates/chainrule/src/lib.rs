@@ -53,7 +53,7 @@ pub use chainrule_kernels::team::with_threads;
 pub use checkpoint::{Checkpoints, Every};
 pub use derivation::{Backward, Derivation, DerivationError, DerivationOptions, Steps};
 pub use error::Error;
-pub use evaluate::{Evaluation, Evaluator, Metrics, Prediction, Predictor, Scores, Tally, evaluate, predict};
+pub use evaluate::{Evaluation, Evaluator, Metrics, Mistake, Prediction, Predictor, Scores, Tally, evaluate, predict};
 pub use explain::{Explanation, LayerExplanation, Table, explain, explain_sample};
 pub use importance::{Change, ColumnImportance, Importance, ImportanceOptions, importance};
 pub use init::Init;

@@ -524,8 +524,9 @@ const EXPLAIN_EXAMPLES: &str = "Examples:
   chainrule explain flowers.safetensors flowers.csv --row 0 --full --rate 0.1
   chainrule explain model.safetensors data/mnist --row 3 --html seven.html
 
-The page shows each layer as a column of neurons, their values and gradients as colours, the gradients of the weights as
-heat maps, and, for whatever is pointed at, its equation with the numbers of the sample.";
+The page shows each layer as a column of neurons, their values and gradients as colours, the
+gradients of the weights as heat maps, and, for whatever is pointed at, its equation with the
+numbers of the sample.";
 
 #[derive(ClapArgs, Debug)]
 #[command(after_help = EXPLAIN_EXAMPLES, allow_negative_numbers = true)]

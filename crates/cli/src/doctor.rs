@@ -6,6 +6,7 @@ use crate::input::model_and_data;
 use crate::output::{DIM, HEADING, WARNING, say};
 use anyhow::{Context, Result, bail};
 use chainrule::doctor::{Evidence, Facts, Finding, Kind, Probe, Unseen, Watch, diagnose};
+use chainrule::engine::parse::plain;
 use chainrule::{Control, EpochReport, Error, Evaluation, Model, Observer, Outcome, evaluate, with_threads};
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
@@ -19,10 +20,11 @@ const EXAMPLES: &str = "Examples:
   chainrule doctor model.safetensors new-houses.csv
   chainrule doctor runs/1 --json
 
-What it knows: weights that begin alike, inputs of the wrong scale, a column that tells the target, test rows that were
-trained on, values that are not finite, exploding and vanishing gradients, saturated activations, dead neurons, a
-learning rate too high or too low, too much regularisation, rare classes that are not found, shuffled targets, too few
-rows, overfitting, underfitting.";
+What it knows: weights that begin alike, inputs of the wrong scale, a column that tells the
+target, test rows that stand in the training data, values that are not finite, exploding and
+vanishing gradients, saturated activations, dead neurons, a learning rate too high or too low, too
+much regularisation, rare classes that are not found, shuffled targets, too few rows, overfitting,
+underfitting.";
 
 #[derive(ClapArgs, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -55,6 +57,7 @@ pub(crate) fn run(args: DoctorArgs) -> Result<()> {
         }
         Some(data) => measure(&ModelAndData { model: subject, data, part, form })?,
         None if subject.is_dir() => read(&subject)?,
+        None if !subject.exists() => bail!("there is no {}; check the path", subject.display()),
         None => bail!(Usage(format!("say on which data to measure: chainrule doctor {} DATA", subject.display()))),
     };
     let findings = diagnose(&evidence);
@@ -74,8 +77,11 @@ pub(crate) fn run(args: DoctorArgs) -> Result<()> {
 pub(crate) fn read(folder: &Path) -> Result<Evidence> {
     let path = &folder.join(FILE);
     let failed = || format!("{} cannot be read: name the folder of a run made by train --run", path.display());
-    let file = File::open(path).with_context(failed)?;
-    let length = file.metadata().with_context(failed)?.len();
+    let about = std::fs::metadata(path).with_context(failed)?;
+    if !about.is_file() {
+        bail!("{} is no file", path.display());
+    }
+    let (file, length) = (File::open(path).with_context(failed)?, about.len());
     if length > MOST_BYTES {
         bail!("{} has {length} bytes, and at most {MOST_BYTES} are read", path.display());
     }
@@ -104,9 +110,10 @@ fn measure(args: &ModelAndData) -> Result<Evidence> {
 }
 
 fn print(finding: &Finding) {
-    say!("{WARNING}{}{WARNING:#}  {HEADING}{}{HEADING:#}", finding.kind, finding.title);
-    say!("    {}", finding.evidence);
-    say!("    {DIM}cure:{DIM:#} {}", finding.cure);
+    let Finding { kind, title, evidence, cure } = finding;
+    say!("{WARNING}{kind}{WARNING:#}  {HEADING}{}{HEADING:#}", plain(title));
+    say!("    {}", plain(evidence));
+    say!("    {DIM}cure:{DIM:#} {}", plain(cure));
 }
 
 /// Watches a training, and tells what it finds as soon as it does.

@@ -5,7 +5,7 @@ use crate::input::model_and_data;
 use crate::output::{Grid, HEADING, RESULT, count, number, percent, say};
 use anyhow::Result;
 use chainrule::metrics::{TargetMetrics, ValueMetrics};
-use chainrule::{Change, Evaluation, Importance, ImportanceOptions, Metrics, evaluate, importance};
+use chainrule::{Change, Evaluation, Importance, ImportanceOptions, Metrics, Mistake, evaluate, importance};
 use serde_json::json;
 
 /// The most columns whose importance is printed.
@@ -14,8 +14,8 @@ const MOST_COLUMNS: usize = 20;
 /// The length of the longest bar.
 const BAR: f64 = 20.0;
 
-/// The largest confusion matrix that is printed whole.
-const MOST_CLASSES: usize = 20;
+/// The largest confusion matrix that is shown whole.
+pub(crate) const MOST_CLASSES: usize = 20;
 
 pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
     let (model, data, _) = model_and_data(&args.input)?;
@@ -119,17 +119,13 @@ fn print_confusion(evaluation: &Evaluation) {
 }
 
 fn print_mistakes(evaluation: &Evaluation) {
-    let mut mistakes: Vec<(u64, usize, usize)> = Vec::new();
-    for (truth, row) in evaluation.confusion.iter().enumerate() {
-        mistakes.extend(row.iter().enumerate().filter(|(p, n)| *p != truth && **n > 0).map(|(p, n)| (*n, truth, p)));
-    }
-    mistakes.sort_by(|a, b| b.0.cmp(&a.0).then(a.cmp(b)));
+    let mistakes = evaluation.mistakes();
     if mistakes.is_empty() {
         return;
     }
     say!();
     let mut grid = Grid::new(&["most frequent mistakes", "taken for", ">times"]);
-    for (times, truth, predicted) in mistakes.into_iter().take(5) {
+    for Mistake { times, truth, predicted } in mistakes.into_iter().take(5) {
         grid.row([evaluation.classes[truth].clone(), evaluation.classes[predicted].clone(), times.to_string()]);
     }
     grid.print();

@@ -10,25 +10,33 @@ use chainrule::data::{
     read_known, read_known_images, read_table_with_columns,
 };
 use chainrule::{Model, Task};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Refuses to write over what is read; an input may be a pattern of files.
+/// Refuses to write over what is read; an input may be a pattern of files, or a folder, which is read file by file.
 pub(crate) fn keep_inputs(out: &Path, inputs: &[&Path]) -> Result<()> {
-    let files = inputs.iter().flat_map(|input| matching_files(input).unwrap_or_default());
-    match files.into_iter().find(|input| is_same_place(out, input)) {
-        Some(input) => bail!(Usage(format!("{} would be overwritten: choose another place", input.display()))),
-        None => Ok(()),
+    for input in inputs.iter().flat_map(|input| matching_files(input).unwrap_or_default()) {
+        if is_same_place(out, &input) {
+            bail!(Usage(format!("{} would be overwritten: choose another place", input.display())));
+        }
+        let within =
+            input.is_dir() && out.is_file() && place(out).zip(place(&input)).is_some_and(|(o, i)| o.starts_with(i));
+        if within {
+            bail!(Usage(format!("{} is in the folder that is read: choose another place", out.display())));
+        }
     }
+    Ok(())
+}
+
+/// Where a path leads to, though there need not be anything yet.
+fn place(path: &Path) -> Option<PathBuf> {
+    path.canonicalize().ok().or_else(|| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some(folder.canonicalize().ok()?.join(path.file_name()?))
+    })
 }
 
 /// Whether two paths lead to one file, which need not be there yet.
 pub(crate) fn is_same_place(a: &Path, b: &Path) -> bool {
-    let place = |path: &Path| {
-        path.canonicalize().ok().or_else(|| {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            Some(folder.canonicalize().ok()?.join(path.file_name()?))
-        })
-    };
     place(a).is_some() && place(a) == place(b)
 }
 

@@ -33,18 +33,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
         return crate::folds::run(args, folds);
     }
     let begin = Instant::now();
-    let read_from: Vec<&Path> = [args.data.as_path()].into_iter().chain(args.from.as_deref()).collect();
-    for (option, written) in [("--out", Some(&args.out)), ("--report", args.report.as_ref())] {
-        let Some(written) = written else { continue };
-        if written.extension().is_some_and(|end| end == "toml") {
-            bail!(Usage(format!("{} is the name of a description: choose another {option}", written.display())));
-        }
-        keep_inputs(written, &read_from)?;
-        chainrule::check_writable(written)?;
-    }
-    if args.report.as_ref().is_some_and(|report| is_same_place(report, &args.out)) {
-        bail!(Usage("the report would be written over the model: choose another --report".to_owned()));
-    }
+    check_places(args)?;
     let start = args.from.as_deref().map(Model::load).transpose()?;
     let input = read(args, start.as_ref())?;
     let rows = input.stored.as_ref().map(|stored| stored.train.rows() + stored.validation.len());
@@ -85,7 +74,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
         every: args.every,
         resume: args.resume,
     });
-    let (outcome, validation) = chainrule::with_threads(args.threads.into(), || {
+    let (outcome, validation) = with_threads(args.threads.into(), || {
         let checkpoints = checkpoints.as_ref();
         match stored {
             Some(Kept { train, validation }) => {
@@ -95,57 +84,101 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
         }
     });
     watcher.bar.finish_and_clear();
-    let Watcher { mut doctor, record, .. } = watcher;
+    let Watcher { doctor, record, .. } = watcher;
     let test = test.as_ref();
-    let mut evaluation = None;
-    let result = match &outcome {
-        Ok(outcome) => {
-            let validation = validation.as_ref().unwrap_or(&train);
-            model.residuals = Residuals::held_out(&model, (validation, &held_out), test)?;
-            let evaluate = |test| with_threads(args.threads.into(), || chainrule::evaluate(&model, test));
-            evaluation = test.map(evaluate).transpose()?;
-            save(&model, &args.out)?;
-            doctor.end(Ok(outcome), evaluation.as_ref());
-            doctor.tell();
-            Some(finish(args, &setup, (&train, test), outcome, evaluation.as_ref(), begin)?)
+    if outcome.is_ok() {
+        let validation = validation.as_ref().unwrap_or(&train);
+        model.residuals = Residuals::held_out(&model, (validation, &held_out), test)?;
+    }
+    let trained = Trained { args, setup: &setup, model: &model, train: &train, test, start: &start, begin };
+    trained.end(outcome, doctor, record)
+}
+
+/// Refuses places that cannot be written to, or that something is read from.
+fn check_places(args: &TrainArgs) -> Result<()> {
+    let read_from: Vec<&Path> = [args.data.as_path()].into_iter().chain(args.from.as_deref()).collect();
+    for (option, written) in [("--out", Some(&args.out)), ("--report", args.report.as_ref())] {
+        let Some(written) = written else { continue };
+        if written.extension().is_some_and(|end| end == "toml") {
+            bail!(Usage(format!("{} is the name of a description: choose another {option}", written.display())));
         }
-        Err(error) => {
-            doctor.end(Err(error), None);
-            doctor.tell();
-            None
+        keep_inputs(written, &read_from)?;
+        let folder = written.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if args.run.as_ref().is_some_and(|run| is_same_place(run, folder) || is_same_place(run, written)) {
+            bail!(Usage(format!("the folder of --run gets a model and a report of its own: choose another {option}")));
         }
-    };
-    // What was learned comes first, then what is written beside it.
-    let failed = outcome.as_ref().err().map(|error| rescue(args, &model, error));
-    // A training that did not begin leaves what an earlier one wrote.
-    let has_run = matches!(outcome, Ok(_) | Err(Error::Diverged { .. }));
-    let written = (|| {
-        if !has_run {
-            return Ok(());
+        if args.checkpoint.as_ref().is_some_and(|checkpoint| is_same_place(checkpoint, written)) {
+            bail!(Usage(format!("{} is the folder of the checkpoint: choose another {option}", written.display())));
         }
-        if let Some(record) = record {
-            record.end(&doctor, result.as_ref().map(|result| (&model, result)))?;
-        }
-        let source = report::Source {
-            model: &model,
-            evidence: doctor.evidence(),
-            start: &start,
-            outcome: outcome.as_ref().ok(),
-            test: test.zip(evaluation.as_ref()),
-            seconds: begin.elapsed().as_secs_f64(),
+        chainrule::check_writable(written)?;
+    }
+    if args.report.as_ref().is_some_and(|report| is_same_place(report, &args.out)) {
+        bail!(Usage("the report would be written over the model: choose another --report".to_owned()));
+    }
+    Ok(())
+}
+
+/// A training that is over.
+struct Trained<'a> {
+    args: &'a TrainArgs,
+    setup: &'a Setup,
+    model: &'a Model,
+    train: &'a Dataset,
+    test: Option<&'a Dataset>,
+    /// What was announced at the start.
+    start: &'a Value,
+    begin: Instant,
+}
+
+impl Trained<'_> {
+    /// Writes the model, says what came of it, and writes what stands beside it.
+    fn end(&self, outcome: Result<Outcome, Error>, mut doctor: Doctor, record: Option<Record>) -> Result<()> {
+        let Self { args, setup, model, train, test, .. } = *self;
+        let (evaluation, kept) = match &outcome {
+            Ok(_) => {
+                let evaluate = |test| with_threads(args.threads.into(), || chainrule::evaluate(model, test));
+                let evaluation = test.map(evaluate).transpose()?;
+                save(model, &args.out)?;
+                (evaluation, None)
+            }
+            Err(error) => (None, rescue(args, model, error)),
         };
+        doctor.end(outcome.as_ref(), evaluation.as_ref());
+        doctor.tell();
+        let ended = outcome.as_ref().ok();
+        let finish = |outcome| finish(args, setup, (train, test), outcome, evaluation.as_ref(), self.begin);
+        let result = ended.map(finish).transpose()?;
+        // A training that did not begin leaves what an earlier one wrote.
+        let has_run = matches!(outcome, Ok(_) | Err(Error::Diverged { .. }));
+        let written = if has_run { self.write(ended, evaluation.as_ref(), result, &doctor, record) } else { Ok(()) };
+        match (outcome, kept) {
+            (Ok(_), _) => written,
+            (Err(error), Some(kept)) => Err(anyhow::Error::from(error).context(kept)),
+            (Err(error), None) => Err(error.into()),
+        }
+    }
+
+    /// Writes the folder of the run and the reports.
+    fn write(
+        &self,
+        outcome: Option<&Outcome>,
+        evaluation: Option<&Evaluation>,
+        result: Option<Value>,
+        doctor: &Doctor,
+        record: Option<Record>,
+    ) -> Result<()> {
+        let Self { args, model, test, start, begin, .. } = *self;
+        if let Some(record) = record {
+            record.end(doctor, result.as_ref().map(|result| (model, result)))?;
+        }
+        let seconds = begin.elapsed().as_secs_f64();
+        let evidence = doctor.evidence();
+        let source = report::Source { model, evidence, start, outcome, test: test.zip(evaluation), seconds };
         let in_run = args.run.as_ref().map(|folder| folder.join(report::FILE));
         for path in args.report.iter().chain(&in_run) {
             with_threads(args.threads.into(), || report::write(path, &source))?;
         }
-        anyhow::Ok(())
-    })();
-    match outcome {
-        Err(error) => Err(match failed.flatten() {
-            Some(what) => anyhow::Error::from(error).context(what),
-            None => error.into(),
-        }),
-        Ok(_) => written,
+        Ok(())
     }
 }
 

@@ -1,8 +1,9 @@
 //! Pictures of a graph and its gradient: in layers as SVG, as DOT and Mermaid for other programs, and as a page that
-//! replays the forward pass and the sweep back, one edge at a time. And charts, with the report of a training that is made
-//! of them.
+//! replays the forward pass and the sweep back, one edge at a time. Pictures of a network, and of a sample on its way
+//! through one. And charts, with the report of a training that is made of them.
 //!
-//! A [`Picture`] holds texts only. Whoever makes one reads them from a trace; nothing is computed here but places.
+//! What is drawn is texts and numbers that whoever makes a picture read from a trace; computed here are places, and which
+//! of many numbers are shown.
 
 pub mod chart;
 mod dot;

@@ -24,7 +24,7 @@ const FEW_OF_CLASS: usize = 5;
 
 pub(super) fn input_scale(evidence: &Evidence) -> Option<Finding> {
     let scales = &evidence.facts.as_ref()?.scales;
-    let cure = "scale them: --scaling standard";
+    let cure = "scale them, so that about 1 is usual (of images: --scaling standard)";
     if scales.largest > LARGE && scales.largest.is_finite() {
         let evidence = format!(
             "the root mean square of {} is {} as the network sees it, the usual column's {}: about 1 is wanted",
@@ -68,9 +68,9 @@ pub(super) fn duplicates(evidence: &Evidence) -> Option<Finding> {
     (seen > SEEN && seen > 3.0 * usual && found.rows > 2).then(|| {
         Finding::new(
             Kind::Duplicates,
-            "test rows were trained on",
+            "test rows stand in the training data",
             format!(
-                "{} of {} test rows ({}) are in the training data, to the last number; {} of the training rows equal one another",
+                "{} of {} test rows ({}) have the inputs of a training row, to the last number; {} of the training rows equal one another",
                 found.rows,
                 found.of,
                 percent(seen),
@@ -116,7 +116,10 @@ pub(super) fn shuffled_labels(evidence: &Evidence) -> Option<Finding> {
             percent(unseen),
             short(entropy)
         ),
-        None => format!("{} of the spread of the held-out values stays unexplained", percent(unseen)),
+        None => {
+            let where_ = if evidence.history.is_empty() { "these rows" } else { "rows that were not trained on" };
+            format!("on {where_}, what stays unexplained is {} of the training rows' spread", percent(unseen))
+        }
     };
     Some(Finding::new(
         Kind::ShuffledLabels,
@@ -134,7 +137,9 @@ pub(super) fn too_few(evidence: &Evidence) -> Option<Finding> {
         TargetFacts::Values { .. } => None,
     };
     let evidence = match least {
-        Some((name, &count)) if count < FEW_OF_CLASS => format!("the class {name} has {count} training rows"),
+        Some((name, &count)) if count < FEW_OF_CLASS => {
+            format!("the class {name} has {count} training {}", if count == 1 { "row" } else { "rows" })
+        }
         _ if rows < FEW => format!("there are {rows} rows"),
         _ => return None,
     };

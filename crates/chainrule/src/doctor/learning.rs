@@ -12,7 +12,10 @@ const SHORT_WAY: f64 = 0.5;
 
 pub(super) fn rate_too_high(evidence: &Evidence) -> Option<Finding> {
     let rate = evidence.recipe.learning_rate;
-    let cure = format!("--lr {} (or --find-lr to see which rates work)", short(rate / 10.0));
+    let cure = match rate / 10.0 {
+        less if less < 10.0 => format!("--lr {} (or --find-lr to see which rates work)", short(less)),
+        _ => "--find-lr shows which rates work".to_owned(),
+    };
     let title = "the learning rate is too high";
     if let Some(failure) = evidence.failure.as_ref().filter(|failure| (failure.epoch, failure.step) != (1, 1)) {
         let node = failure.node.as_deref().unwrap_or("the loss");
@@ -40,7 +43,8 @@ pub(super) fn rate_too_high(evidence: &Evidence) -> Option<Finding> {
 
 pub(super) fn rate_too_low(evidence: &Evidence) -> Option<Finding> {
     let unexplained = evidence.train_unexplained().filter(|unexplained| *unexplained > 0.3 && evidence.ended)?;
-    let update = evidence.usual_update()?;
+    // Neurons that stay alike learn slowly at any rate.
+    let update = evidence.usual_update().filter(|_| super::network::symmetric(evidence).is_none())?;
     let way = update * evidence.steps as f64 * evidence.history.len() as f64;
     let falls = still_falls(&evidence.history);
     (way < SHORT_WAY && falls).then(|| {

@@ -155,7 +155,8 @@ impl Evidence {
     fn unexplained_answers(&self, scores: &Scores) -> Option<f64> {
         let facts = self.facts.as_ref()?;
         match &facts.target {
-            TargetFacts::Values { deviation } => Some((scores.rmse? / deviation.max(1e-30)).powi(2)),
+            TargetFacts::Values { deviation } if *deviation > 0.0 => Some((scores.rmse? / deviation).powi(2)),
+            TargetFacts::Values { .. } => None,
             TargetFacts::Classes { .. } => Some((1.0 - scores.accuracy?) / (1.0 - facts.majority()?).max(1e-12)),
         }
     }
@@ -182,9 +183,16 @@ impl Evidence {
         self.vitals.first().filter(|vitals| vitals.epoch == 0)
     }
 
-    /// The middle one of the largest update ratios of a layer.
+    /// The middle one of the largest update ratios of a layer. Where its weights have shrunk, they are compared with those
+    /// of the beginning: near 0 any step is long.
     fn usual_update(&self) -> Option<f64> {
-        let largest = |vitals: &Vitals| vitals.layers.iter().filter_map(|l| l.update_ratio).max_by(f64::total_cmp);
+        let largest = |vitals: &Vitals| {
+            let of = |(at, layer): (usize, &LayerVitals)| {
+                let first = self.start().and_then(|start| Some(start.layers.get(at)?.weight_norm)).unwrap_or(0.0);
+                Some(layer.update_ratio? * layer.weight_norm / layer.weight_norm.max(first).max(1e-30))
+            };
+            vitals.layers.iter().enumerate().filter_map(of).max_by(f64::total_cmp)
+        };
         let mut ratios: Vec<f64> = self.vitals.iter().filter_map(largest).collect();
         ratios.sort_by(f64::total_cmp);
         ratios.get(ratios.len() / 2).copied()
@@ -225,7 +233,7 @@ pub fn diagnose(evidence: &Evidence) -> Vec<Finding> {
 
 /// A share in percent.
 fn percent(share: f64) -> String {
-    format!("{:.0} %", 100.0 * share)
+    if share > 10.0 { "more than 1000 %".to_owned() } else { format!("{:.0} %", 100.0 * share) }
 }
 
 /// A number with three digits, or two where it has an exponent.

@@ -43,7 +43,7 @@ pub(super) fn not_finite(evidence: &Evidence) -> Option<Finding> {
         Kind::NotFinite,
         "a value is not finite before any weight has moved",
         format!("{node} is the first value that is not finite{largest}"),
-        "look for extreme numbers in the data and in the weights; scale the inputs: --scaling standard",
+        "look for extreme numbers in the data; smaller weights at first: --init he-normal",
     ))
 }
 
@@ -129,7 +129,8 @@ pub(super) fn dead_at_start(evidence: &Evidence) -> Option<Finding> {
 }
 
 pub(super) fn dead(evidence: &Evidence) -> Option<Finding> {
-    let last = evidence.vitals.last().filter(|_| evidence.ended)?;
+    let is_bad = evidence.train_unexplained().is_some_and(|unexplained| unexplained > BAD);
+    let last = evidence.vitals.last().filter(|_| is_bad && evidence.ended)?;
     dead_in(last, &format!("after epoch {}", last.epoch), "a lower learning rate, or leaky-relu")
 }
 

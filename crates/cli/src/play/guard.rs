@@ -38,9 +38,10 @@ pub(crate) type Refusal = (StatusCode, &'static str);
 pub(crate) struct Hosts([String; 2]);
 
 impl Hosts {
-    /// Those of a port of this computer.
+    /// Those of a port of this computer. Browsers leave the usual port out.
     pub(crate) fn new(port: u16) -> Self {
-        Self([format!("127.0.0.1:{port}"), format!("localhost:{port}")])
+        let ending = if port == 80 { String::new() } else { format!(":{port}") };
+        Self(["127.0.0.1", "localhost"].map(|name| format!("{name}{ending}")))
     }
 
     /// Refuses a request that came by another name: one that somebody else points at this computer.

@@ -1,19 +1,17 @@
 //! What a trained network makes of rows that it was not trained on.
 
 use super::Source;
-use crate::output::{count, number, percent};
+use crate::evaluate::MOST_CLASSES;
+use crate::output::{count, percent};
 use anyhow::Result;
 use chainrule::data::{Dataset, Target, png};
 use chainrule::doctor::Histogram;
-use chainrule::{Evaluation, Importance, ImportanceOptions, Model, Prediction, importance, predict};
+use chainrule::{Evaluation, Importance, ImportanceOptions, Mistake, Model, Prediction, importance, predict};
 use chainrule_draw::chart::{Bars, Columns, Dots, Matrix};
 use chainrule_draw::{Block, Section};
 
 /// The most bars.
 pub(super) const MOST_BARS: usize = 20;
-
-/// The largest matrix that is drawn whole.
-const MOST_CLASSES: usize = 20;
 
 /// The most dots.
 const MOST_DOTS: usize = 600;
@@ -67,10 +65,10 @@ fn classes(evaluation: &Evaluation, labels: &[u32], predictions: &[Prediction]) 
             columns: "predicted".to_owned(),
         }));
     }
-    let mistakes = mistakes(evaluation);
+    let mistakes = evaluation.mistakes();
     if !mistakes.is_empty() {
-        let bar = |&(times, truth, taken): &(u64, usize, usize)| {
-            (format!("{} taken for {}", names[truth], names[taken]), times as f64, count(times as usize))
+        let bar = |&Mistake { times, truth, predicted }: &Mistake| {
+            (format!("{} taken for {}", names[truth], names[predicted]), times as f64, count(times as usize))
         };
         let bars = mistakes.iter().take(10).map(bar).collect();
         blocks.push(Block::Bars(Bars { title: "The most frequent mistakes".to_owned(), bars }));
@@ -83,17 +81,6 @@ fn classes(evaluation: &Evaluation, labels: &[u32], predictions: &[Prediction]) 
             .to_owned(),
         blocks,
     }
-}
-
-/// How often (times, truth, predicted) a class was taken for another, the most frequent first.
-fn mistakes(evaluation: &Evaluation) -> Vec<(u64, usize, usize)> {
-    let of_row = |(truth, row): (usize, &Vec<u64>)| {
-        let wrong = row.iter().enumerate().filter(move |(taken, times)| *taken != truth && **times > 0);
-        wrong.map(move |(taken, &times)| (times, truth, taken)).collect::<Vec<_>>()
-    };
-    let mut mistakes: Vec<_> = evaluation.confusion.iter().enumerate().flat_map(of_row).collect();
-    mistakes.sort_by(|a, b| b.0.cmp(&a.0).then(a.cmp(b)));
-    mistakes
 }
 
 /// What is claimed of the predicted class, and how often it is right.
@@ -181,7 +168,8 @@ fn value(name: &str, pairs: &[(f64, f64)], model: &Model, test: &Dataset) -> Sec
     head.extend(model.features.iter().take(MOST_INPUTS).cloned());
     let rows = worst.iter().map(|&row| {
         let (truth, told) = pairs[row];
-        let mut cells = vec![row.to_string(), number(truth), format!("{told:.4}"), format!("{:+.4}", told - truth)];
+        let mut cells =
+            vec![row.to_string(), (truth as f32).to_string(), format!("{told:.4}"), format!("{:+.4}", told - truth)];
         cells.extend(inputs(model, test, row));
         cells
     });
