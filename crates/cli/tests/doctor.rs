@@ -129,7 +129,8 @@ fn what_is_no_run_is_refused_with_a_reason() {
         chainrule(&folder).arg("doctor").args(args).assert().code(code).stderr(contains(reason));
     };
     refused(&["nowhere", "flowers.csv"], 1, "nowhere");
-    refused(&["model.safetensors"], 2, "on which data");
+    refused(&["model.safetensors"], 1, "there is no model.safetensors");
+    refused(&["flowers.csv"], 2, "on which data");
     fs::create_dir(folder.path().join("empty")).unwrap();
     refused(&["empty"], 1, "made by train --run");
     refused(&["empty", "flowers.csv"], 2, "leave out DATA");
