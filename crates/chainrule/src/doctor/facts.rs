@@ -182,7 +182,7 @@ fn spread(numbers: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
 }
 
 /// At most so many of `rows`, at even distances.
-fn some(rows: &[u32], most: usize) -> Vec<u32> {
+pub(super) fn some(rows: &[u32], most: usize) -> Vec<u32> {
     let count = rows.len().min(most);
     (0..count).map(|at| rows[at * rows.len() / count]).collect()
 }

@@ -1,5 +1,6 @@
 //! What is measured of a network while it learns: activations, gradients and updates, layer by layer.
 
+use super::facts::some;
 use crate::activation::Activation;
 use crate::error::Error;
 use crate::evaluate::number_or_null;
@@ -83,8 +84,6 @@ pub struct Histogram {
     /// Their standard deviation.
     #[serde(deserialize_with = "number_or_null")]
     pub deviation: f64,
-    /// How many are not finite; these are in no other figure.
-    pub not_finite: usize,
     /// How many lie in each of equally wide parts from `low` to `high`.
     pub counts: Vec<u64>,
 }
@@ -93,12 +92,12 @@ impl Histogram {
     /// The parts of a histogram.
     pub const BINS: usize = 32;
 
-    /// Counts numbers, each times `factor`.
+    /// Counts numbers, each times `factor`; those that are not finite are left out.
     pub fn new(numbers: &[f32], factor: f64) -> Self {
         let finite = || numbers.iter().filter(|v| v.is_finite()).map(|&v| f64::from(v) * factor);
         let count = finite().count();
         if count == 0 {
-            return Self { not_finite: numbers.len(), counts: vec![0; Self::BINS], ..Self::default() };
+            return Self { counts: vec![0; Self::BINS], ..Self::default() };
         }
         let (low, high) = finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
         let mean = finite().sum::<f64>() / count as f64;
@@ -108,7 +107,7 @@ impl Histogram {
         for value in finite() {
             counts[(((value - low) * scale) as usize).min(Self::BINS - 1)] += 1;
         }
-        Self { low, high, mean, deviation: variance.sqrt(), not_finite: numbers.len() - count, counts }
+        Self { low, high, mean, deviation: variance.sqrt(), counts }
     }
 
     /// √(mean² + deviation²).
@@ -137,12 +136,12 @@ impl Probe {
     pub fn new(model: &Model, data: &Dataset, rows: &[u32]) -> Result<Self, Error> {
         model.check_fits(data)?;
         let widest = model.network.stages().map(|stage| stage.z.len()).max().unwrap_or(1);
-        let samples = (NUMBERS / widest.max(1)).clamp(8, SAMPLES).min(rows.len());
+        let chosen = some(rows, (NUMBERS / widest.max(1)).clamp(8, SAMPLES));
+        let samples = chosen.len();
         if samples == 0 {
             let problems = vec!["it has no rows to measure the network on".to_owned()];
             return Err(Error::Fit { source_name: data.source.clone(), problems });
         }
-        let chosen: Vec<u32> = (0..samples).map(|at| rows[at * rows.len() / samples]).collect();
         let mut x = vec![0.0; samples * model.network.inputs];
         let mut y = vec![0.0; samples * model.task.width()];
         model.fill_features(data, &chosen, &mut x);
