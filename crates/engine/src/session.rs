@@ -4,7 +4,8 @@ use crate::error::EngineError;
 use crate::expr::Expr;
 use crate::graph::{Graph, NodeId};
 use crate::ops::{IndexFault, Io, Op, Rule};
-use crate::plan::{Place, Plan, Segment, Step, Work};
+use crate::plan::{Place, Plan, Program, Segment, Step, Work};
+use chainrule_kernels::conv::Finish;
 use chainrule_kernels::update::{Update, apply_shared, gemm_update};
 use chainrule_kernels::{Block, Real};
 
@@ -224,7 +225,16 @@ fn run_step<T: Real>(
     let (reader, out) = Reader::new(step, arena, inputs);
     let read = |position: usize| reader.value(position, parameters);
     match &step.work {
-        Work::Op(op) => op.forward(Io { inputs: &read, shapes: &step.shapes, out, shape: step.shape, scratch }),
+        Work::Op(op) => {
+            let first = step.shapes.len();
+            let work = |at: usize, part: &mut [T], room: &mut [T]| {
+                if let Some(program) = &step.finish {
+                    program.run_piece(&|operand| read(first + operand), at, part, room);
+                }
+            };
+            let finish = Finish { room: step.finish.as_ref().map_or(0, Program::lane), work: &work };
+            op.forward(Io { inputs: &read, shapes: &step.shapes, out, shape: step.shape, scratch, finish })
+        }
         Work::Fused(program) => {
             program.run(&read, step.shape, out, scratch);
             Ok(())

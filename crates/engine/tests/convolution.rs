@@ -120,6 +120,42 @@ proptest! {
         close(&got[2], &dw);
     }
 
+    /// Of a network of all operations that finish their results in parts, forward and backward.
+    #[test]
+    fn what_is_finished_in_parts_is_what_it_is_one_by_one(seed: u64) {
+        let mut dice = common::dice(seed);
+        let case = case(&mut dice);
+        let (outputs, [height, width]) = (case.outputs, case.output());
+        let graph = Graph::new();
+        let (x, w) = (graph.input("x", &case.x()), graph.input("w", &case.w()));
+        let by_channel = graph.input("b", &[outputs, 1, 1]);
+        let by_column = graph.input("c", &[width]);
+        let one_for_one = graph.input("r", &[case.batch, outputs, height, width]);
+        let v = graph.input("v", &[2, outputs, 1, 1]);
+        let hidden = (x.conv2d(w, case.how) + by_channel).relu();
+        let again = ((hidden + by_column).conv2d(v, Convolution::default()) * 0.5).sigmoid();
+        let window = [height.min(2), width.min(2)];
+        let top = again.max_pool2d(window, window, [0, 0]).square().sum_all() + (hidden * one_for_one).sum_all();
+        let given = [x, w, by_channel, by_column, one_for_one, v];
+        let mut wanted = graph.gradients(top, &given).unwrap();
+        wanted.push(top);
+        let values = given.map(|e| numbers(e.shape().len(), &mut dice));
+        let inputs: Vec<&[f64]> = values.iter().map(Vec::as_slice).collect();
+        let plan = Plan::new(&graph, &wanted).unwrap();
+        let text = plan.to_string();
+        prop_assert!(text.contains("conv2d → add → relu"), "{text}");
+        prop_assert!(text.contains("max_pool2d_spread → "), "{text}");
+        let mut transparent = Session::<f64>::new(Plan::transparent(&graph, &wanted).unwrap()).unwrap();
+        transparent.run(&[], &inputs).unwrap();
+        for threads in 1..4 {
+            with_threads(threads, || {
+                let mut session = Session::<f64>::new(plan.clone()).unwrap();
+                session.run(&[], &inputs).unwrap();
+                (0..wanted.len()).for_each(|at| close(session.output(at), transparent.output(at)));
+            });
+        }
+    }
+
     #[test]
     fn pools_are_the_largest_and_the_mean_of_real_cells(seed: u64) {
         let mut dice = common::dice(seed);

@@ -169,3 +169,15 @@ fn what_is_written_twice_is_computed_once() {
     assert_eq!(plan.steps().len(), 3, "{plan}");
     assert_eq!(g.evaluate(&[twice], &[&[0.0, 0.0, 0.0]]).unwrap()[0], [6.0 * std::f64::consts::E]);
 }
+
+#[test]
+fn memory_is_used_again() {
+    let g = Graph::new();
+    let (mut h, w) = (g.input("x", &[16, 16]), g.parameter("w", &[16, 16]));
+    for _ in 0..10 {
+        h = h.matmul(w).tanh();
+    }
+    let plan = Plan::new(&g, &[h.sum_all()]).unwrap();
+    // The result, and two matrices: a product is read while the next one is written, a function takes its place.
+    assert_eq!(plan.arena_len(), 16 + 2 * 256, "{plan}");
+}

@@ -206,8 +206,8 @@ impl Rule for Conv {
     fn forward<T: Real>(&self, io: Io<'_, T>) -> Result<(), IndexFault> {
         let (conv, a, b) = (self.checked(io.shapes), (io.inputs)(0), (io.inputs)(1));
         match self.factor {
-            Factor::Output => conv.forward(a, b, io.out, io.scratch),
-            Factor::Input(_) => conv.by_input(a, b, io.out, io.scratch),
+            Factor::Output => conv.forward(a, b, io.out, io.scratch, io.finish),
+            Factor::Input(_) => conv.by_input(a, b, io.out, io.scratch, io.finish),
             Factor::Weights(_) => conv.by_weights(a, b, io.out, io.scratch),
         }
         Ok(())
@@ -240,11 +240,19 @@ impl Rule for Conv {
             .fold(2, |cost: u64, &n| cost.saturating_mul(n as u64))
     }
 
-    fn scratch<T: Real>(self, inputs: &[Shape]) -> usize {
+    fn scratch<T: Real>(self, inputs: &[Shape], room: usize) -> usize {
         let conv = self.checked(inputs);
         match self.factor {
             Factor::Weights(_) => conv.scratch_by_weights::<T>(),
-            Factor::Output | Factor::Input(_) => conv.scratch::<T>(),
+            Factor::Output | Factor::Input(_) => conv.scratch::<T>(room),
+        }
+    }
+
+    /// Pictures.
+    fn part(self, shape: Shape) -> Option<usize> {
+        match self.factor {
+            Factor::Weights(_) => None,
+            Factor::Output | Factor::Input(_) => shape.len().checked_div(shape.size(0)),
         }
     }
 

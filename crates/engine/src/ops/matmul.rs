@@ -112,7 +112,7 @@ impl Rule for Matmul {
         2 * (stack * m * k) as u64 * n as u64
     }
 
-    fn scratch<T: Real>(self, inputs: &[Shape]) -> usize {
+    fn scratch<T: Real>(self, inputs: &[Shape], _: usize) -> usize {
         let Sizes { m, k, n, .. } = self.sizes(inputs);
         gemm_scratch::<T>(m, k, n)
     }

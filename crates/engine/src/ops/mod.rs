@@ -27,6 +27,7 @@ use crate::error::ShapeFault;
 use crate::expr::Expr;
 use crate::shape::Shape;
 use chainrule_kernels::Real;
+use chainrule_kernels::conv::Finish;
 
 /// How the value of a node changes with one of its inputs.
 pub enum Derivative<'g> {
@@ -62,6 +63,8 @@ pub struct Io<'a, T> {
     pub shape: Shape,
     /// Room to work in, of the size that [`Rule::scratch`] asks for.
     pub scratch: &'a mut [T],
+    /// What is done to each part of the result, if the operation has a [`Rule::part`].
+    pub finish: Finish<'a, T>,
 }
 
 /// An index that points outside its axis.
@@ -102,10 +105,16 @@ pub trait Rule: Copy {
         shape.len() as u64
     }
 
-    /// How many numbers of scratch [`Rule::forward`] needs.
-    fn scratch<T: Real>(self, inputs: &[Shape]) -> usize {
-        let _ = inputs;
+    /// How many numbers of scratch [`Rule::forward`] needs, with a [`Finish`] that needs so much room.
+    fn scratch<T: Real>(self, inputs: &[Shape], room: usize) -> usize {
+        let _ = (inputs, room);
         0
+    }
+
+    /// Of how many numbers the parts are that it finishes one by one; none if it does not.
+    fn part(self, shape: Shape) -> Option<usize> {
+        let _ = shape;
+        None
     }
 
     /// The value in mathematical notation, in terms of the inputs' names.
@@ -176,8 +185,11 @@ impl Rule for Op {
     fn cost(self, inputs: &[Shape], shape: Shape) -> u64 {
         each_family!(self, rule => rule.cost(inputs, shape))
     }
-    fn scratch<T: Real>(self, inputs: &[Shape]) -> usize {
-        each_family!(self, rule => rule.scratch::<T>(inputs))
+    fn scratch<T: Real>(self, inputs: &[Shape], room: usize) -> usize {
+        each_family!(self, rule => rule.scratch::<T>(inputs, room))
+    }
+    fn part(self, shape: Shape) -> Option<usize> {
+        each_family!(self, rule => rule.part(shape))
     }
     fn formula(self, inputs: &[String]) -> String {
         each_family!(self, rule => rule.formula(inputs))

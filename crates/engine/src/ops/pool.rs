@@ -96,7 +96,7 @@ impl Rule for MaxPool {
         match self.pool {
             Pool::Max => window.max(x, io.out),
             Pool::Pick => window.pick_largest(x, (io.inputs)(1), io.out),
-            Pool::Spread => window.spread_largest(x, (io.inputs)(1), io.out),
+            Pool::Spread => window.spread_largest(x, (io.inputs)(1), io.out, io.scratch, io.finish),
         }
         Ok(())
     }
@@ -114,6 +114,16 @@ impl Rule for MaxPool {
         let cells: usize = self.window.map(usize::from).iter().product();
         let positions = self.with(Pool::Max).shape(&inputs[..1]).map_or(0, |shape| shape.len());
         positions as u64 * cells as u64
+    }
+
+    fn scratch<T: Real>(self, inputs: &[Shape], room: usize) -> usize {
+        let window = self.sizes(inputs[0]).expect("the shapes were checked when the node was written");
+        if self.pool == Pool::Spread { window.spread_scratch(inputs[0].len(), room) } else { 0 }
+    }
+
+    /// Planes.
+    fn part(self, shape: Shape) -> Option<usize> {
+        (self.pool == Pool::Spread).then(|| shape.size(2) * shape.size(3))
     }
 
     fn formula(self, inputs: &[String]) -> String {

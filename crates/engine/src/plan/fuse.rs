@@ -26,6 +26,8 @@ const LONGEST: u8 = 24;
 enum Pattern {
     /// One for one.
     Full,
+    /// One for one, in the place of the result.
+    Own,
     /// One for each column, the same in every row.
     Row,
     /// One for each row.
@@ -214,13 +216,37 @@ impl Program {
         self.acts.len()
     }
 
+    /// How many values it reads.
+    pub(super) fn operands(&self) -> usize {
+        self.patterns.len()
+    }
+
+    /// Whether it reads the operand one for one.
+    pub(super) fn is_full(&self, operand: usize) -> bool {
+        self.patterns[operand] == Pattern::Full
+    }
+
+    /// Says which of the operands that are read one for one lie where the result goes.
+    pub(super) fn in_place(&mut self, is_own: impl Fn(usize) -> bool) {
+        for (i, pattern) in self.patterns.iter_mut().enumerate() {
+            if *pattern == Pattern::Full && is_own(i) {
+                *pattern = Pattern::Own;
+            }
+        }
+    }
+
+    /// Whether a part of so many elements begins where a block may.
+    pub(super) fn fits(&self, part: usize) -> bool {
+        self.cols > BLOCK || part.is_multiple_of(self.cols.max(1))
+    }
+
     /// How many numbers of scratch a run with this result needs.
     pub(super) fn scratch(&self, shape: Shape) -> usize {
         shape.len().div_ceil(self.piece(shape).max(1)).max(1) * self.lane()
     }
 
     /// What a piece needs: the registers, and room for each operand that is spread out.
-    fn lane(&self) -> usize {
+    pub(crate) fn lane(&self) -> usize {
         (self.registers + self.patterns.len()) * self.block_len()
     }
 
@@ -255,8 +281,14 @@ impl Program {
         });
     }
 
-    /// Computes the elements from `first` on, as many as there is room for in `out`.
-    fn run_piece<'a, T: Real>(&self, operand: &Operand<'_, 'a, T>, first: usize, out: &mut [T], lane: &mut [T]) {
+    /// Computes the elements from `first` on, as many as there is room for in `out`; `lane` is scratch.
+    pub(crate) fn run_piece<'a, T: Real>(
+        &self,
+        operand: &Operand<'_, 'a, T>,
+        first: usize,
+        out: &mut [T],
+        lane: &mut [T],
+    ) {
         let block = self.block_len();
         let (spread, registers) = lane.split_at_mut(self.patterns.len() * block);
         let mut done = 0;
@@ -265,26 +297,29 @@ impl Program {
             let left = out.len() - done;
             let left_in_row = self.cols - (first + done) % self.cols;
             let len = if self.cols > BLOCK { block.min(left_in_row).min(left) } else { block.min(left) };
-            self.spread(operand, first + done, len, spread, done == 0);
-            self.block(operand, first + done, spread, registers, &mut out[done..done + len]);
+            let out = &mut out[done..done + len];
+            self.spread(operand, first + done, out, spread, done == 0);
+            self.block(operand, first + done, spread, registers, out);
             done += len;
         }
     }
 
-    /// Writes out the operands that repeat, for the block of `len` elements from `start`.
+    /// Writes out the operands that repeat, and those that the result takes the place of, for the block of the elements
+    /// from `start` on, whose place is `own`.
     fn spread<'a, T: Real>(
         &self,
         operand: &Operand<'_, 'a, T>,
         start: usize,
-        len: usize,
+        own: &[T],
         spread: &mut [T],
         is_first: bool,
     ) {
-        let (block, cols) = (self.block_len(), self.cols);
+        let (block, cols, len) = (self.block_len(), self.cols, own.len());
         for (i, (pattern, room)) in self.patterns.iter().zip(spread.chunks_exact_mut(block)).enumerate() {
             let room = &mut room[..len];
             match pattern {
                 Pattern::Full | Pattern::Scalar => {}
+                Pattern::Own => room.copy_from_slice(own),
                 // Whole rows look the same in every block.
                 Pattern::Row if cols <= BLOCK && !is_first => {}
                 Pattern::Row => {
@@ -331,7 +366,7 @@ impl Program {
                 Source::Operand(o) => match self.patterns[o] {
                     Pattern::Full => Value::Many(&operand(o)[start..start + len]),
                     Pattern::Scalar => Value::One(operand(o)[0]),
-                    Pattern::Row | Pattern::Col => Value::Many(&spread[o * block..][..len]),
+                    Pattern::Own | Pattern::Row | Pattern::Col => Value::Many(&spread[o * block..][..len]),
                 },
                 Source::Register(r) if r < skipped => Value::Many(&below[r * block..][..len]),
                 Source::Register(r) => Value::Many(&above[(r - skipped) * block..][..len]),

@@ -2,7 +2,8 @@
 //!
 //! The outputs come first, in order and without gaps, so that the gradients of a flat block of parameters are a flat
 //! block themselves. Constants follow. The rest are slots: a value gets the smallest gap that it fits into, and gives
-//! it back after the last step that reads it.
+//! it back after the last step that reads it. An elementwise chain takes over the slot of a value that it is the last to
+//! read.
 
 use super::lower::Draft;
 use super::{Place, Work};
@@ -143,15 +144,18 @@ fn place_values(drafts: &[Draft], layout: &mut Layout<'_>) {
             continue;
         }
         let len = layout.nodes.shape(draft.writes).len();
+        let own = own(layout, draft, step, &last_read, &is_slot);
         if let Entry::Vacant(free) = layout.places.entry(draft.writes) {
-            let range = slots.take(len);
+            let range = own.and_then(|own| is_slot.remove(&own)).unwrap_or_else(|| slots.take(len));
             end = end.max(range.end);
             free.insert(Place::Arena(range.start..range.start + len));
             is_slot.insert(draft.writes, range);
         }
         give_back_read(layout, draft, step, &last_read, &mut is_slot, &mut slots);
         // A gradient that is held while its parameter moves is read by nobody.
-        if let (Work::Descend { .. }, Some(range)) = (&draft.work, is_slot.remove(&draft.writes)) {
+        if matches!(draft.work, Work::Descend { .. })
+            && let Some(range) = is_slot.remove(&draft.writes)
+        {
             slots.give_back(range);
         }
     }
@@ -161,6 +165,26 @@ fn place_values(drafts: &[Draft], layout: &mut Layout<'_>) {
 /// Whether a step has a value to put into the arena.
 fn writes_arena(draft: &Draft) -> bool {
     !matches!(draft.work, Work::Update(_) | Work::Descend { plain: true, .. })
+}
+
+/// The value whose slot an elementwise chain can write its result into: read one for one, and by no later step.
+fn own(
+    layout: &Layout<'_>,
+    draft: &Draft,
+    step: usize,
+    last_read: &FxHashMap<NodeId, usize>,
+    is_slot: &FxHashMap<NodeId, Range<usize>>,
+) -> Option<NodeId> {
+    let Work::Fused(program) = &draft.work else { return None };
+    let held = |operand: usize| layout.holder(draft.reads[operand]);
+    let all = 0..program.operands();
+    let is_read_full = |id: NodeId| all.clone().all(|operand| held(operand) != id || program.is_full(operand));
+    all.clone().map(held).find(|id| {
+        layout.reuse == Reuse::WhenDead
+            && is_slot.contains_key(id)
+            && last_read.get(id) == Some(&step)
+            && is_read_full(*id)
+    })
 }
 
 /// Frees the slots of values that no later step reads.

@@ -64,6 +64,9 @@ pub enum Work {
 pub struct Step {
     /// What is done.
     pub work: Work,
+    /// The elementwise chain that each part of an operation's result goes through as soon as it is complete. Its operands
+    /// are the places read last; what was computed lies where the chain writes.
+    pub finish: Option<Program>,
     /// The places read, in the order of the arguments.
     pub reads: Vec<Place>,
     /// The shapes read, where what is done depends on them.
@@ -188,7 +191,7 @@ impl Plan {
         let mut steps = Vec::with_capacity(drafts.len());
         let mut names = HashMap::new();
         let mut shapes: Vec<Shape> = Vec::new();
-        for draft in drafts {
+        for mut draft in drafts {
             shapes.clear();
             shapes.extend(draft.reads.iter().map(|&r| nodes.shape(r)));
             for (most, needed) in scratch.iter_mut().zip(draft.scratch(&shapes, nodes.shape(draft.writes))) {
@@ -199,18 +202,26 @@ impl Plan {
             if original.name(origin).is_some() || original.constant(origin).is_some() {
                 names.insert(origin, original.label(origin));
             }
+            let reads: Vec<Place> = draft.reads.iter().map(|&r| layout.place(r)).collect();
+            let write = layout.written(&draft);
+            let cost = draft.cost(&shapes, node.shape);
+            if let Some((program, first)) = draft.program_mut() {
+                program.in_place(|operand| reads[first + operand] == Place::Arena(write.clone()));
+                shapes.truncate(first);
+            }
             steps.push(Step {
-                reads: draft.reads.iter().map(|&r| layout.place(r)).collect(),
-                write: layout.written(&draft),
+                reads,
+                write,
                 shape: node.shape,
                 node: origin,
-                cost: draft.cost(&shapes, node.shape),
+                cost,
                 // The others do not look at them, and there may be a million.
                 shapes: match draft.work {
                     Work::Op(_) | Work::Descend { .. } => shapes.clone(),
                     _ => Vec::new(),
                 },
                 work: draft.work,
+                finish: draft.finish,
             });
         }
         let places = match reuse {

@@ -29,7 +29,10 @@ impl fmt::Display for Plan {
             .enumerate()
             .map(|(i, step)| {
                 let work = match &step.work {
-                    Work::Op(op) => op.name().to_owned(),
+                    Work::Op(op) => match &step.finish {
+                        Some(program) => format!("{} → {}", op.name(), program.names()),
+                        None => op.name().to_owned(),
+                    },
                     Work::Fused(program) => program.names(),
                     Work::Tape(tape) => format!("{} scalars", tape.len()),
                     Work::Copy => "copy".to_owned(),

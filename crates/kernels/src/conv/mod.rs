@@ -32,6 +32,20 @@ const PIECES: usize = 16;
 /// No more numbers are kept for the sums of all pieces.
 const SUMS: usize = 1 << 22;
 
+/// What is done to each part of a result as soon as it is complete, while the cache still has it.
+#[derive(Clone, Copy)]
+pub struct Finish<'f, T> {
+    /// Numbers of scratch that each call is given.
+    pub room: usize,
+    /// Takes the place of a part in the result, the part, and scratch.
+    pub work: &'f (dyn Fn(usize, &mut [T], &mut [T]) + Sync),
+}
+
+impl<T: 'static> Finish<'_, T> {
+    /// Leaves each part as it is.
+    pub const NOTHING: Finish<'static, T> = Finish { room: 0, work: &|_, _, _| {} };
+}
+
 /// The sizes of a convolution: `x[batch, channels, input]`, `w[outputs, channels / groups, kernel]`,
 /// `y[batch, outputs, output]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,11 +143,11 @@ impl Conv {
         columns + results + widths.map(|rows| product(rows * self.window.output[1])).max().unwrap_or(0)
     }
 
-    /// Numbers of scratch that [`Conv::forward`] and [`Conv::by_input`] need.
-    pub fn scratch<T: Real>(&self) -> usize {
-        let unfolded = || self.batch.div_ceil(self.piece()) * self.lane::<T>();
+    /// Numbers of scratch that [`Conv::forward`] and [`Conv::by_input`] need, with the room of their [`Finish`].
+    pub fn scratch<T: Real>(&self, room: usize) -> usize {
+        let unfolded = || self.batch.div_ceil(self.piece()) * (self.lane::<T>() + room);
         let slides = [Slide::new::<T>(*self), Slide::turned::<T>(*self)];
-        slides.map(|slide| slide.map_or_else(unfolded, |slide| slide.scratch())).into_iter().max().unwrap_or(0)
+        slides.map(|slide| slide.map_or_else(unfolded, |slide| slide.scratch(room))).into_iter().max().unwrap_or(0)
     }
 
     /// Numbers of scratch that [`Conv::by_weights`] needs.
@@ -284,26 +298,31 @@ impl Conv {
         MatRef::new(&w[group * len..(group + 1) * len], self.per_group().1, self.depth())
     }
 
-    /// Hands out pieces of `out`, of `size` numbers for a picture, each with a lane of scratch.
+    /// Hands out pieces of `out`, of `size` numbers for a picture, each with a lane of scratch, and finishes their pictures.
     fn by_pieces<T: Real>(
         &self,
         out: &mut [T],
         size: usize,
         scratch: &mut [T],
+        finish: Finish<'_, T>,
         work: impl Fn(Range<usize>, &mut [T], &mut [T]) + Sync,
     ) {
-        let piece = self.piece();
-        for_each_pair(out, piece * size, scratch, self.lane::<T>(), |number, out, lane| {
+        let (piece, lane) = (self.piece(), self.lane::<T>());
+        for_each_pair(out, piece * size, scratch, lane + finish.room, |number, out, scratch| {
+            let (lane, room) = scratch.split_at_mut(lane);
             work(number * piece..((number + 1) * piece).min(self.batch), out, lane);
+            let pictures = out.chunks_exact_mut(size.max(1)).zip(number * piece..);
+            pictures.for_each(|(out, picture)| (finish.work)(picture * size, out, room));
         });
     }
 
-    /// `y[b, o, p, q] = Σ w[o, c, i, j] · x[b, c, p·stride + i·dilation − padding, q·…]`, zero outside `x`.
-    pub fn forward<T: Real>(&self, x: &[T], w: &[T], y: &mut [T], scratch: &mut [T]) {
+    /// `y[b, o, p, q] = Σ w[o, c, i, j] · x[b, c, p·stride + i·dilation − padding, q·…]`, zero outside `x`; each picture
+    /// of `y` is finished when it is complete.
+    pub fn forward<T: Real>(&self, x: &[T], w: &[T], y: &mut [T], scratch: &mut [T], finish: Finish<'_, T>) {
         if let Some(slide) = Slide::new::<T>(*self) {
-            return slide.forward(x, w, y, scratch);
+            return slide.forward(x, w, y, scratch, finish);
         }
-        self.by_pieces(y, self.per_picture().1, scratch, |pictures, y, lane| {
+        self.by_pieces(y, self.per_picture().1, scratch, finish, |pictures, y, lane| {
             self.blocks(pictures.clone(), |block| {
                 let (columns, results, rest) = self.cut(&block, lane);
                 let width = self.width(&block);
@@ -317,12 +336,13 @@ impl Conv {
         });
     }
 
-    /// The adjoint by the input: what each cell of `x` receives from the pile `p` on `y`.
-    pub fn by_input<T: Real>(&self, p: &[T], w: &[T], x: &mut [T], scratch: &mut [T]) {
+    /// The adjoint by the input: what each cell of `x` receives from the pile `p` on `y`; each picture of `x` is finished
+    /// when it is complete.
+    pub fn by_input<T: Real>(&self, p: &[T], w: &[T], x: &mut [T], scratch: &mut [T], finish: Finish<'_, T>) {
         if let Some(slide) = Slide::turned::<T>(*self) {
-            return slide.by_input(p, w, x, scratch);
+            return slide.by_input(p, w, x, scratch, finish);
         }
-        self.by_pieces(x, self.per_picture().0, scratch, |pictures, x, lane| {
+        self.by_pieces(x, self.per_picture().0, scratch, finish, |pictures, x, lane| {
             x.fill(T::ZERO);
             self.blocks(pictures.clone(), |block| {
                 let (columns, results, rest) = self.cut(&block, lane);

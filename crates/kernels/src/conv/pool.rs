@@ -1,7 +1,7 @@
 //! The largest under each position of a window, and what belongs to it.
 
-use super::{PIECES, Window};
-use crate::team::for_each_chunk;
+use super::{Finish, PIECES, Window};
+use crate::team::{for_each_chunk, for_each_pair};
 use crate::{Real, simd};
 use std::array::from_fn;
 use std::ops::Range;
@@ -89,29 +89,46 @@ impl Window {
         );
     }
 
-    /// Adds `from` at each position into zeros, at the first largest cell of `by` under it.
-    pub fn spread_largest<T: Real>(&self, by: &[T], from: &[T], out: &mut [T]) {
+    /// Adds `from` at each position into zeros, at the first largest cell of `by` under it; each plane of `out` is finished
+    /// when it is complete.
+    pub fn spread_largest<T: Real>(
+        &self,
+        by: &[T],
+        from: &[T],
+        out: &mut [T],
+        scratch: &mut [T],
+        finish: Finish<'_, T>,
+    ) {
         let [cells, positions] = [self.plane(), self.positions()];
-        self.by_planes(
-            out,
-            cells,
-            #[inline(always)]
-            |planes, out| {
-                if !(self.halves() && self.output.map(|size| 2 * size) == self.input) {
-                    // Some cells are in no window.
-                    out.fill(T::ZERO);
-                }
-                for (at, out) in planes.zip(out.chunks_exact_mut(cells)) {
-                    let from = &from[at * positions..(at + 1) * positions];
-                    let by = &by[at * cells..(at + 1) * cells];
-                    if self.halves() {
-                        self.spread_quads(by, from, out);
-                    } else {
-                        self.largest(by, |position, cell| out[cell] += from[position]);
-                    }
-                }
-            },
-        );
+        let Some(each) = self.planes_a_piece(out.len(), cells) else { return };
+        // Some cells are in no window, or in several.
+        let adds = !(self.halves() && self.output.map(|size| 2 * size) == self.input);
+        for_each_pair(out, each * cells, scratch, finish.room, |number, out, room| {
+            for (out, at) in out.chunks_exact_mut(cells).zip(number * each..) {
+                let from = &from[at * positions..(at + 1) * positions];
+                let by = &by[at * cells..(at + 1) * cells];
+                simd(
+                    #[inline(always)]
+                    || {
+                        if adds {
+                            out.fill(T::ZERO);
+                        }
+                        if self.halves() {
+                            self.spread_quads(by, from, out);
+                        } else {
+                            self.largest(by, |position, cell| out[cell] += from[position]);
+                        }
+                    },
+                );
+                (finish.work)(at * cells, out, room);
+            }
+        });
+    }
+
+    /// Numbers of scratch that [`Window::spread_largest`] needs for so many cells.
+    pub fn spread_scratch(&self, cells: usize, room: usize) -> usize {
+        let pieces = |each: usize| cells.div_ceil(each * self.plane());
+        self.planes_a_piece(cells, self.plane()).map_or(0, pieces) * room
     }
 
     /// Whether windows of two by two stand side by side, which most pools are.
@@ -142,10 +159,15 @@ impl Window {
         }
     }
 
+    /// Planes, of `size` numbers each, that a thread is given at a time; none of nothing.
+    fn planes_a_piece(&self, numbers: usize, size: usize) -> Option<usize> {
+        let planes = numbers.checked_div(size).filter(|&planes| planes > 0)?;
+        Some(SHARED.div_ceil(self.plane().max(1)).clamp(1, planes).max(planes.div_ceil(PIECES)))
+    }
+
     /// Hands out planes of `out`, of `size` numbers each.
     fn by_planes<T: Real>(&self, out: &mut [T], size: usize, work: impl Fn(Range<usize>, &mut [T]) + Sync) {
-        let Some(planes) = out.len().checked_div(size).filter(|&planes| planes > 0) else { return };
-        let each = SHARED.div_ceil(self.plane().max(1)).clamp(1, planes).max(planes.div_ceil(PIECES));
+        let Some(each) = self.planes_a_piece(out.len(), size) else { return };
         for_each_chunk(out, each * size, usize::MAX, &|_, number, out| {
             let planes = number * each..number * each + out.len() / size;
             simd(

@@ -7,7 +7,7 @@
 #![expect(unsafe_code, reason = "tiles take addresses; the slabs that they read are cut and measured here")]
 
 use super::tile::{CELLS, Cells, Results, Weights};
-use super::{Conv, PIECES, SUMS, Window};
+use super::{Conv, Finish, PIECES, SUMS, Window};
 use crate::gemm::machine::Machine;
 use crate::gemm::pack;
 use crate::prefetch::prefetch_part;
@@ -132,13 +132,13 @@ impl Slide {
     }
 
     fn weights_lane(&self) -> usize {
-        self.slab() + self.height * self.line() * self.outputs_row()
+        self.slab() + self.height * self.conv.window.output[1] * self.outputs_row()
     }
 
     /// Numbers of scratch that [`Slide::run`] needs.
-    pub(super) fn scratch(&self) -> usize {
+    pub(super) fn scratch(&self, room: usize) -> usize {
         let workers = team::threads().min(self.conv.batch.div_ceil(self.conv.piece())).max(1);
-        self.packed() + workers * self.lane()
+        self.packed() + workers * (self.lane() + room)
     }
 
     /// Numbers of scratch that [`Slide::by_weights`] needs.
@@ -196,32 +196,40 @@ impl Slide {
     }
 
     /// The convolution of `x`.
-    pub(super) fn forward<T: Real>(&self, x: &[T], w: &[T], y: &mut [T], scratch: &mut [T]) {
+    pub(super) fn forward<T: Real>(&self, x: &[T], w: &[T], y: &mut [T], scratch: &mut [T], finish: Finish<'_, T>) {
         let (channels, outputs) = self.conv.per_group();
         let cells = self.conv.depth() / channels;
-        self.run(x, y, scratch, |group, output, channel, cell| {
+        self.run(x, y, scratch, finish, |group, output, channel, cell| {
             w[((group * outputs + output) * channels + channel) * cells + cell]
         });
     }
 
     /// The adjoint by the input, of [`Slide::turned`]: the convolution of the piles with the kernel turned around.
-    pub(super) fn by_input<T: Real>(&self, p: &[T], w: &[T], x: &mut [T], scratch: &mut [T]) {
+    pub(super) fn by_input<T: Real>(&self, p: &[T], w: &[T], x: &mut [T], scratch: &mut [T], finish: Finish<'_, T>) {
         // Channels and outputs have changed places here.
         let (channels, outputs) = self.conv.per_group();
         let cells = self.conv.depth() / channels;
-        self.run(p, x, scratch, |group, output, channel, cell| {
+        self.run(p, x, scratch, finish, |group, output, channel, cell| {
             w[((group * channels + channel) * outputs + output) * cells + cells - 1 - cell]
         });
     }
 
-    fn run<T: Real>(&self, x: &[T], y: &mut [T], scratch: &mut [T], weight: impl Fn(usize, usize, usize, usize) -> T) {
+    fn run<T: Real>(
+        &self,
+        x: &[T],
+        y: &mut [T],
+        scratch: &mut [T],
+        finish: Finish<'_, T>,
+        weight: impl Fn(usize, usize, usize, usize) -> T,
+    ) {
         let (packed, lanes) = scratch.split_at_mut(self.packed());
         self.pack(packed, weight);
         let (packed, piece) = (&*packed, self.conv.piece());
         let of_picture = self.conv.outputs * self.conv.window.positions();
         let (len, y) = (y.len(), Shared(y.as_mut_ptr()));
         assert_eq!(len, self.conv.batch * of_picture, "the results of all pictures");
-        let (workers, lane, lanes) = (lanes.len() / self.lane(), self.lane(), Shared(lanes.as_mut_ptr()));
+        let lane = self.lane() + finish.room;
+        let (workers, lanes) = (lanes.len() / lane, Shared(lanes.as_mut_ptr()));
         assert!(workers > 0, "room for a slab and its sums");
         team::for_each(self.conv.batch.div_ceil(piece), workers, &|worker, number| {
             // SAFETY: each worker has a lane of its own.
@@ -229,10 +237,12 @@ impl Slide {
             let from = number * piece * of_picture;
             // SAFETY: these pictures are this piece's alone, and each piece is done once.
             let y = unsafe { std::slice::from_raw_parts_mut(y.at(from), (piece * of_picture).min(len - from)) };
+            let (lane, room) = lane.split_at_mut(self.lane());
             let (slab, sums) = lane.split_at_mut(self.slab());
             slab.fill(T::ZERO);
-            for (at, y) in y.chunks_exact_mut(of_picture).enumerate() {
-                self.picture(x, number * piece + at, packed, y, slab, sums);
+            for (y, picture) in y.chunks_exact_mut(of_picture).zip(number * piece..) {
+                self.picture(x, picture, packed, y, slab, sums);
+                (finish.work)(picture * of_picture, y, room);
             }
         });
     }
@@ -296,7 +306,7 @@ impl Slide {
         team::for_each_chunk(sums, of_piece, workers, &|worker, number, sums| {
             // SAFETY: each worker has a lane of its own.
             let lane = unsafe { std::slice::from_raw_parts_mut(lanes.at(worker * lane), lane) };
-            // Beside zeros for the padding: piles at the ends of rows, where there are no positions, are 0 as well.
+            // Zeros for the padding, and for what fills the vectors of outputs.
             lane.fill(T::ZERO);
             sums.fill(T::ZERO);
             for picture in number * piece..((number + 1) * piece).min(self.conv.batch) {
@@ -329,12 +339,17 @@ impl Slide {
             let rows = top..(top + self.height).min(height);
             self.fill(x, picture, group, top, slab);
             self.turn(p, picture, group, rows.clone(), piles);
-            let positions = (rows.len() - 1) * self.line() + self.conv.window.output[1];
             let soon = [self.behind(x, picture, group), self.behind(p, picture, group)];
-            let parts = positions.div_ceil(POSITIONS);
-            for (part, at) in (0..positions).step_by(POSITIONS).enumerate() {
+            let (width, all) = (self.conv.window.output[1], rows.len());
+            // Several lines, or a part of one.
+            let lines = (POSITIONS / width).max(1);
+            let parts = all.div_ceil(lines) * width.div_ceil(POSITIONS);
+            let firsts =
+                (0..all).step_by(lines).flat_map(|at| (0..width).step_by(POSITIONS).map(move |from| (at, from)));
+            for (part, (at, from)) in firsts.enumerate() {
                 soon.iter().for_each(|numbers| prefetch_part(numbers, part, parts));
-                self.add(slab, piles, at..(at + POSITIONS).min(positions), sums);
+                let columns = from..(from + POSITIONS).min(width);
+                self.add(slab, piles, at..(at + lines).min(all), columns, sums);
             }
         }
     }
@@ -344,7 +359,7 @@ impl Slide {
         let [height, width] = self.conv.window.output;
         let (outputs, row) = (self.conv.per_group().1, self.outputs_row());
         let first = (picture * self.conv.outputs + group * outputs) * height * width;
-        for (at, out) in rows.zip(piles.chunks_exact_mut(self.line() * row)) {
+        for (at, out) in rows.zip(piles.chunks_exact_mut(width * row)) {
             let from = first + at * width;
             let p = MatRef::strided(
                 &p[from..from + (outputs - 1) * height * width + width],
@@ -352,25 +367,28 @@ impl Slide {
                 width,
                 height * width,
             );
-            pack::right(p.transposed(), 0..width, 0..outputs, row, &mut out[..width * row]);
+            pack::right(p.transposed(), 0..width, 0..outputs, row, out);
         }
     }
 
-    /// Adds what all weights receive at some positions of a slab.
-    fn add<T: Real>(&self, slab: &[T], piles: &[T], positions: Range<usize>, sums: &mut [T]) {
-        let row = self.outputs_row();
-        assert!(slab.len() == self.slab() && positions.end <= self.height * self.line());
-        assert!(piles.len() >= positions.end * row && sums.len() >= self.conv.depth().next_multiple_of(CELLS) * row);
+    /// Adds what all weights receive at these columns of some lines of a slab; of several lines, at all columns.
+    fn add<T: Real>(&self, slab: &[T], piles: &[T], lines: Range<usize>, columns: Range<usize>, sums: &mut [T]) {
+        let (row, width) = (self.outputs_row(), self.conv.window.output[1]);
+        assert!(slab.len() == self.slab() && lines.end <= self.height && columns.end <= width);
+        assert!(lines.len() == 1 || columns.len() == width);
+        assert!(piles.len() >= lines.end * width * row);
+        assert!(sums.len() >= self.conv.depth().next_multiple_of(CELLS) * row);
         let mut at = 0;
         while at < row {
             let needed = (row - at) / self.lanes;
             let vectors = 1 << needed.min(self.machine.vectors(CELLS)).ilog2();
             let weights = Weights {
-                x: slab[positions.start..].as_ptr(),
+                x: slab[lines.start * self.line() + columns.start..].as_ptr(),
                 cells: self.cells(),
-                piles: piles[positions.start * row + at..].as_ptr(),
+                positions: [lines.len(), columns.len()],
+                line: self.line(),
+                piles: piles[(lines.start * width + columns.start) * row + at..].as_ptr(),
                 row,
-                positions: positions.len(),
                 sums: sums[at..].as_mut_ptr(),
             };
             // SAFETY: the last cell of the last position is in the slab; rows of piles and sums are whole vectors wide.

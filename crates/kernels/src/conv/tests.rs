@@ -60,6 +60,8 @@ fn convolutions() -> Vec<Conv> {
         conv(2, 3, 75, 1, window([6, 7], [2, 3], [1, 1], [1, 1])),
         conv(2, 3, 4, 1, Window { output: [5, 3], dilation: [2, 3], ..window([9, 9], [3, 3], [1, 1], [0, 0]) }),
         conv(2, 4, 6, 2, Window { output: [9, 4], dilation: [2, 3], ..window([9, 6], [3, 3], [1, 1], [2, 2]) }),
+        // Lines that are weighed in parts.
+        conv(2, 2, 3, 1, window([2, 300], [1, 5], [1, 1], [0, 2])),
         // Kernels larger than the picture, a picture one cell wide, one of no cells, and cells far apart.
         conv(3, 2, 3, 1, window([2, 3], [5, 5], [1, 1], [2, 2])),
         conv(3, 2, 9, 1, window([8, 1], [3, 1], [1, 1], [1, 0])),
@@ -72,6 +74,16 @@ fn convolutions() -> Vec<Conv> {
             Window { output: [1, 1], dilation: [29_999; 2], ..window([1, 1], [3, 3], [1, 1], [29_999; 2]) },
         ),
     ]
+}
+
+/// Scratch of [`double_and_count`].
+const ROOM: usize = 3;
+
+/// Doubles each number and adds its place: what is finished twice, or as another part than it is, comes out wrong.
+fn double_and_count(first: usize, part: &mut [f64], room: &mut [f64]) {
+    assert_eq!(room.len(), ROOM);
+    room.fill(f64::NAN);
+    part.iter_mut().zip(first..).for_each(|(number, at)| *number = 2.0 * *number + at as f64);
 }
 
 #[test]
@@ -87,12 +99,14 @@ fn a_convolution_and_its_adjoints_are_the_sums_that_they_state() {
             expected[1][at_x] += w[at_w] * p[at_y];
             expected[2][at_w] += p[at_y] * x[at_x];
         });
+        expected[..2].iter_mut().for_each(|result| double_and_count(0, result, &mut [0.0; ROOM]));
         for threads in 1..4 {
             with_threads(threads, || {
-                let mut scratch = vec![f64::NAN; conv.scratch::<f64>().max(conv.scratch_by_weights::<f64>())];
+                let mut scratch = vec![f64::NAN; conv.scratch::<f64>(ROOM).max(conv.scratch_by_weights::<f64>())];
                 let mut found = [vec![f64::NAN; p.len()], vec![f64::NAN; x.len()], vec![f64::NAN; w.len()]];
-                conv.forward(&x, &w, &mut found[0], &mut scratch);
-                conv.by_input(&p, &w, &mut found[1], &mut scratch);
+                let finish = Finish { room: ROOM, work: &double_and_count };
+                conv.forward(&x, &w, &mut found[0], &mut scratch, finish);
+                conv.by_input(&p, &w, &mut found[1], &mut scratch, finish);
                 conv.by_weights(&x, &p, &mut found[2], &mut scratch);
                 // Whole numbers are added without rounding, in any order.
                 assert!(found == expected, "{conv:?} on {threads} threads");
@@ -108,9 +122,9 @@ fn a_sliding_kernel_gives_the_same_with_all_instructions() {
         let (x, w, p) = (noise(conv.batch * inputs, 1), noise(conv.weights(), 2), noise(conv.batch * results, 3));
         let found = |machine| {
             let slide = slide::Slide::on::<f64>(machine, conv)?;
-            let mut scratch = vec![f64::NAN; slide.scratch().max(slide.scratch_by_weights())];
+            let mut scratch = vec![f64::NAN; slide.scratch(0).max(slide.scratch_by_weights())];
             let mut found = [vec![f64::NAN; p.len()], vec![f64::NAN; w.len()]];
-            slide.forward(&x, &w, &mut found[0], &mut scratch);
+            slide.forward(&x, &w, &mut found[0], &mut scratch, Finish::NOTHING);
             slide.by_weights(&x, &p, &mut found[1], &mut scratch);
             Some(found)
         };
@@ -125,7 +139,7 @@ fn a_sliding_kernel_gives_the_same_with_all_instructions() {
 fn cells_far_apart_take_no_more_room_than_they_need() {
     let window = Window { output: [1, 1], dilation: [29_999; 2], ..window([1, 1], [3, 3], [1, 1], [29_999; 2]) };
     let conv = Conv { batch: 1, channels: 1, outputs: 1, groups: 1, window };
-    assert!(conv.scratch::<f32>().max(conv.scratch_by_weights::<f32>()) < 1 << 16);
+    assert!(conv.scratch::<f32>(0).max(conv.scratch_by_weights::<f32>()) < 1 << 16);
 }
 
 #[test]
@@ -135,7 +149,7 @@ fn too_little_scratch_is_refused() {
     let (inputs, results) = conv.per_picture();
     let (x, w, mut y) = (noise(conv.batch * inputs, 1), noise(conv.weights(), 2), vec![0.0; conv.batch * results]);
     let mut scratch = vec![0.0; 200];
-    conv.forward(&x, &w, &mut y, &mut scratch);
+    conv.forward(&x, &w, &mut y, &mut scratch, Finish::NOTHING);
 }
 
 #[test]
@@ -146,10 +160,10 @@ fn rounding_is_the_same_at_any_number_of_threads() {
         let (x, w, p) = (thirds(conv.batch * inputs, 1), thirds(conv.weights(), 2), thirds(conv.batch * results, 3));
         let bits = |threads| {
             with_threads(threads, || {
-                let mut scratch = vec![0.0; conv.scratch::<f32>().max(conv.scratch_by_weights::<f32>())];
+                let mut scratch = vec![0.0; conv.scratch::<f32>(0).max(conv.scratch_by_weights::<f32>())];
                 let mut found = [vec![0.0; p.len()], vec![0.0; x.len()], vec![0.0; w.len()]];
-                conv.forward(&x, &w, &mut found[0], &mut scratch);
-                conv.by_input(&p, &w, &mut found[1], &mut scratch);
+                conv.forward(&x, &w, &mut found[0], &mut scratch, Finish::NOTHING);
+                conv.by_input(&p, &w, &mut found[1], &mut scratch, Finish::NOTHING);
                 conv.by_weights(&x, &p, &mut found[2], &mut scratch);
                 found.map(|numbers| numbers.into_iter().map(f32::to_bits).collect::<Vec<_>>())
             })
@@ -187,7 +201,10 @@ fn a_pool_takes_the_first_largest_and_gives_to_it() {
         }
         let (mut found, mut given, mut picked) = (vec![1.0; p.len()], vec![1.0; x.len()], vec![1.0; p.len()]);
         window.max(&x, &mut found);
-        window.spread_largest(&x, &p, &mut given);
+        let mut scratch = vec![0.0; window.spread_scratch(x.len(), ROOM)];
+        let finish = Finish { room: ROOM, work: &double_and_count };
+        window.spread_largest(&x, &p, &mut given, &mut scratch, finish);
+        double_and_count(0, &mut spread, &mut [0.0; ROOM]);
         window.pick_largest(&x, &x, &mut picked);
         let bits = |numbers: &[f64]| numbers.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&found), bits(&largest), "{window:?}");

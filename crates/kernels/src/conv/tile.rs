@@ -155,17 +155,20 @@ impl<T: Real, const ROWS: usize, const VECTORS: usize> Shaped<T, ROWS, VECTORS> 
 }
 
 /// What the weights of all cells receive at some positions: for each cell and output `o`,
-/// `sums[cell, o] += Σ x[cell + s] · piles[s, o]` over the positions `s`.
+/// `sums[cell, o] += Σ x[cell + s] · piles[s, o]` over the positions `s` of whole lines.
 #[derive(Clone, Copy)]
 pub struct Weights<T> {
     /// The first cell at the first position.
     pub(super) x: *const T,
     pub(super) cells: Cells,
-    /// The first output at the first position.
+    /// Lines of positions, and positions in each.
+    pub(super) positions: [usize; 2],
+    /// From the cells of a line to those of the next.
+    pub(super) line: usize,
+    /// The first output at the first position; the positions lie without gaps.
     pub(super) piles: *const T,
     /// From a position to the next, and from a cell of the sums to the next.
     pub(super) row: usize,
-    pub(super) positions: usize,
     pub(super) sums: *mut T,
 }
 
@@ -211,21 +214,23 @@ impl<T: Real, const ROWS: usize, const VECTORS: usize> Job for Weighed<T, ROWS, 
 impl<T: Real, const ROWS: usize, const VECTORS: usize> Weighed<T, ROWS, VECTORS> {
     #[inline(always)]
     fn tile<S: Simd, const FUSED: bool>(&self, simd: S, seen: [*const T; ROWS], out: *mut T) {
-        let Weights { mut piles, row, positions, .. } = self.0;
+        let Weights { mut piles, row, positions: [lines, width], line, .. } = self.0;
         let lanes = T::lanes::<S>();
         let mut sums = [[T::splat(simd, T::ZERO); VECTORS]; ROWS];
-        for position in 0..positions {
-            // SAFETY: whole vectors of piles can be read at each position.
-            let values: [T::Vector<S>; VECTORS] =
-                from_fn(|v| unsafe { piles.add(v * lanes).cast::<T::Vector<S>>().read_unaligned() });
-            for (seen, sums) in seen.iter().zip(&mut sums) {
-                // SAFETY: every position of every cell can be read.
-                let x = T::splat(simd, unsafe { *seen.add(position) });
-                for (sum, &value) in sums.iter_mut().zip(&values) {
-                    *sum = multiply_add::<T, S, FUSED>(simd, x, value, *sum);
+        for first in (0..lines).map(|number| number * line) {
+            for position in first..first + width {
+                // SAFETY: whole vectors of piles can be read at each position.
+                let values: [T::Vector<S>; VECTORS] =
+                    from_fn(|v| unsafe { piles.add(v * lanes).cast::<T::Vector<S>>().read_unaligned() });
+                for (seen, sums) in seen.iter().zip(&mut sums) {
+                    // SAFETY: every position of every cell can be read.
+                    let x = T::splat(simd, unsafe { *seen.add(position) });
+                    for (sum, &value) in sums.iter_mut().zip(&values) {
+                        *sum = multiply_add::<T, S, FUSED>(simd, x, value, *sum);
+                    }
                 }
+                piles = piles.wrapping_add(row);
             }
-            piles = piles.wrapping_add(row);
         }
         macro_rules! add_rows {
             ($($i:literal)*) => {
