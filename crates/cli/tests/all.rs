@@ -14,3 +14,5 @@ mod predict;
 mod rows;
 mod several_targets;
 mod train;
+mod train_errors;
+mod worked;
