@@ -142,7 +142,7 @@ pub struct Finding {
     pub title: String,
     /// What was measured.
     pub evidence: String,
-    /// What to do, with options as the command line has them.
+    /// What to do.
     pub cure: String,
 }
 
