@@ -363,6 +363,10 @@ fn a_training_goes_on_from_a_model() {
         (&["--from", "model.safetensors"], "model.safetensors would be overwritten"),
         (&["--from", "start.safetensors", "--loss", "mse"], "keeps its loss"),
         (&["--find-lr", "--lr", "1"], "cannot be used with"),
+        (&["--find-lr", "--report", "page.html"], "cannot be used with"),
+        (&["--show-plan", "--report", "page.html"], "cannot be used with"),
+        (&["--show-plan", "--find-lr"], "cannot be used with"),
+        (&["--show-plan", "--json"], "cannot be used with"),
         (&["--micro-batch", "0"], "whole number from 1"),
     ] {
         run(options).failure().stderr(contains(says));

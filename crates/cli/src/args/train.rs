@@ -99,7 +99,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "RATE", value_parser = number)]
     pub(crate) lr: Option<f64>,
     /// Try ever larger learning rates, show what each does to the loss, name a good one, and stop
-    #[arg(long, conflicts_with_all = ["lr", "folds", "tune", "memory", "checkpoint", "run", "augment"])]
+    #[arg(long, conflicts_with_all = ["lr", "folds", "tune", "memory", "checkpoint", "run", "report", "augment"])]
     pub(crate) find_lr: bool,
     /// constant, step:EVERY:FACTOR, exponential:FACTOR, cosine, warm-up:SHARE, one-cycle, plateau:FACTOR:PATIENCE
     #[arg(long, value_name = "NAME")]
@@ -192,7 +192,7 @@ pub(crate) struct TrainArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// Print the plan of a training step and stop
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["find_lr", "checkpoint", "run", "report", "json"])]
     pub(crate) show_plan: bool,
 }
 
