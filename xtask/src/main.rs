@@ -9,9 +9,11 @@ mod page;
 mod site;
 
 use anyhow::{Context, Result, bail};
+use cargo_metadata::camino::Utf8PathBuf;
 use cargo_metadata::{DependencyKind, MetadataCommand};
 use std::collections::BTreeSet;
 use std::process::{Command, ExitCode};
+use std::thread::ScopedJoinHandle;
 
 const HELP: &str = "cargo xtask test         run every test
 cargo xtask check        formatting, lints with warnings denied, documentation, and the architecture
@@ -49,12 +51,34 @@ fn main() -> ExitCode {
 /// All unit, property, integration and documentation tests. Those of ONNX compare with onnxruntime, those of the page
 /// use it in a browser.
 fn test() -> Result<()> {
-    let python = onnx::python()?;
+    let fetch = || Ok((onnx::python()?, page::chromium()?, page::modules()?));
+    let with = |args: &[&'static str]| [&args[..1], &["--workspace", "--features", "xtask/web"], &args[1..]].concat();
+    let (python, chromium, ()) = while_compiling(&with(&["test", "--no-run"]), fetch)?;
+    cargo(&with(&["build", "--bin", "xtask"]), &[])?;
     let python = python.to_str().context("the path of Python is not Unicode")?;
-    cargo(&["test", "--workspace", "--no-fail-fast"], &[("CHAINRULE_PYTHON", python)])?;
-    web("web-test")?;
-    web("site")?;
-    page::test()
+    // Alone, both programs would be built again, with other features of what they stand on.
+    let program = std::path::absolute(PROGRAM)?;
+    let task = |name| run(Command::new("target/debug/xtask").arg(name).env("CHAINRULE", &program));
+    std::thread::scope(|scope| {
+        // The last pass of the compiler over the engine for browsers keeps one core busy, and many tests no more.
+        let for_browsers = scope.spawn(|| task("web-test").and_then(|()| task("site")));
+        let tests = cargo(&with(&["test", "--no-fail-fast"]), &[("CHAINRULE_PYTHON", python)]);
+        tests.and(joined(for_browsers))
+    })?;
+    page::test(&program, &chromium)
+}
+
+/// Where builds put the command.
+const PROGRAM: &str = "target/debug/chainrule";
+
+/// The command to test with: that of `CHAINRULE`, or one that is built now.
+#[cfg(feature = "web")]
+fn program() -> Result<std::path::PathBuf> {
+    if let Some(path) = std::env::var_os("CHAINRULE") {
+        return Ok(path.into());
+    }
+    cargo(&["build", "--quiet", "--package", "chainrule-cli"], &[])?;
+    Ok(std::path::absolute(PROGRAM)?)
 }
 
 /// A task for browsers. This program does it if it was built for that; if not, one that is does it.
@@ -71,12 +95,13 @@ fn web(task: &str) -> Result<()> {
 
 fn check() -> Result<()> {
     cargo(&["fmt", "--all", "--", "--check"], &[])?;
-    cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
+    while_compiling(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], page::modules)?;
     // The command's binary has the name of the library, and no public items.
     let doc = ["doc", "--workspace", "--no-deps", "--exclude", "chainrule-cli", "--exclude", "xtask"];
     cargo(&doc, &[("RUSTDOCFLAGS", "-D warnings")])?;
     page::check()?;
     architecture()?;
+    tests_are_run()?;
     println!("all checks passed");
     Ok(())
 }
@@ -88,6 +113,28 @@ fn cargo(args: &[&str], env: &[(&str, &str)]) -> Result<()> {
         bail!("cargo {} failed", args.join(" "));
     }
     Ok(())
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    println!("{command:?}");
+    let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
+    if !status.success() {
+        bail!("{command:?} failed");
+    }
+    Ok(())
+}
+
+/// Runs cargo, and fetches meanwhile what is needed later.
+fn while_compiling<T: Send>(args: &[&str], fetch: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    std::thread::scope(|scope| {
+        let fetched = scope.spawn(fetch);
+        cargo(args, &[]).and_then(|()| joined(fetched))
+    })
+}
+
+/// What a thread has come to.
+fn joined<T>(thread: ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The floors, from the ground up: a crate may use crates of lower floors only.
@@ -114,6 +161,29 @@ fn architecture() -> Result<()> {
     let drawn = drawn_edges()?;
     if let Some((from, to)) = edges.symmetric_difference(&drawn).next() {
         bail!("{from} → {to} is in Cargo.toml or in the drawing of ARCHITECTURE.md, but not in both");
+    }
+    Ok(())
+}
+
+/// Each file of tests is a program, or a module of one: else nobody would miss it.
+fn tests_are_run() -> Result<()> {
+    for package in MetadataCommand::new().no_deps().exec()?.workspace_packages() {
+        let programs: Vec<&Utf8PathBuf> =
+            package.targets.iter().filter(|target| target.is_test()).map(|target| &target.src_path).collect();
+        let texts = programs.iter().map(std::fs::read_to_string).collect::<Result<Vec<_>, _>>()?;
+        let modules: BTreeSet<&str> = texts
+            .iter()
+            .flat_map(|text| text.lines())
+            .filter_map(|line| Some(line.strip_suffix(';')?.rsplit_once("mod ")?.1))
+            .collect();
+        let Ok(files) = package.manifest_path.with_file_name("tests").read_dir_utf8() else { continue };
+        for file in files {
+            let path = file?.into_path();
+            let is_known = programs.contains(&&path) || path.file_stem().is_some_and(|stem| modules.contains(stem));
+            if path.extension() == Some("rs") && !is_known {
+                bail!("{path} is not run: name it in all.rs beside it");
+            }
+        }
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! ONNX: a Python to compare with, the backend node tests, and the schema.
 
-use crate::cargo;
+use crate::{cargo, run};
 use anyhow::{Context, Result, bail};
 use cargo_metadata::MetadataCommand;
 use std::path::{Path, PathBuf};
@@ -30,15 +30,6 @@ pub(crate) fn python() -> Result<PathBuf> {
         std::fs::write(&stamp, wanted).with_context(|| stamp.display().to_string())?;
     }
     Ok(python)
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    println!("{command:?}");
-    let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
-    if !status.success() {
-        bail!("{command:?} failed");
-    }
-    Ok(())
 }
 
 /// All backend node tests of the installed `onnx`; the table of results goes to `docs/onnx.md`.

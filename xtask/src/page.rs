@@ -1,6 +1,5 @@
 //! The playground's page: its types checked, and the page used in a browser.
 
-use crate::cargo;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,21 +9,16 @@ const PAGE: &str = "crates/play/page";
 
 /// Checks the types of the page's scripts.
 pub(crate) fn check() -> Result<()> {
-    modules()?;
     npm(&["run", "--silent", "check"], &[])
 }
 
 /// Uses the page in Chromium, over the program and over the static files.
-pub(crate) fn test() -> Result<()> {
-    modules()?;
-    let chromium = chromium()?;
-    cargo(&["build", "--quiet", "-p", "chainrule-cli"], &[])?;
-    let program = std::path::absolute(Path::new("target/debug/chainrule"))?;
-    npm(&["run", "--silent", "test"], &[("CHROMIUM", &chromium), ("CHAINRULE", &program)])
+pub(crate) fn test(program: &Path, chromium: &Path) -> Result<()> {
+    npm(&["run", "--silent", "test"], &[("CHROMIUM", chromium), ("CHAINRULE", program)])
 }
 
-/// Installs what the tests of the page need, if it is not there.
-fn modules() -> Result<()> {
+/// Installs what checks and tests of the page need, if it is not there.
+pub(crate) fn modules() -> Result<()> {
     let page = Path::new(PAGE);
     let (lock, stamp) = (page.join("package-lock.json"), page.join("node_modules/.installed"));
     let wanted =
@@ -37,7 +31,7 @@ fn modules() -> Result<()> {
     std::fs::write(&stamp, wanted).with_context(|| stamp.display().to_string())
 }
 
-fn npm(args: &[&str], env: &[(&str, &PathBuf)]) -> Result<()> {
+fn npm(args: &[&str], env: &[(&str, &Path)]) -> Result<()> {
     println!("npm {}", args.join(" "));
     let mut command = Command::new("npm");
     command.args(args).current_dir(PAGE).envs(env.iter().copied());
@@ -49,7 +43,7 @@ fn npm(args: &[&str], env: &[(&str, &PathBuf)]) -> Result<()> {
 }
 
 /// The Chromium to test with: that of `CHROMIUM`, or one that is installed; where apt may, it is installed.
-fn chromium() -> Result<PathBuf> {
+pub(crate) fn chromium() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("CHROMIUM") {
         return Ok(path.into());
     }

@@ -1,7 +1,7 @@
 //! `cargo xtask site`: the playground as files that any server can give out, with the engine as WebAssembly; and the
 //! tests of that engine in Node.
 
-use crate::cargo;
+use crate::{cargo, program};
 use anyhow::{Context, Result, bail, ensure};
 use flate2::{Compression, write::GzEncoder};
 use std::io::Write;
@@ -44,8 +44,7 @@ pub(crate) fn site() -> Result<()> {
 pub(crate) fn test() -> Result<()> {
     let folder = Path::new("target/web-test");
     engine(folder, Form::Node)?;
-    cargo(&["build", "--quiet", "--package", "chainrule-cli"], &[])?;
-    node(&["--test", "crates/play-web/tests/"], folder, "target/debug/chainrule")
+    node(&["--test", "crates/play-web/tests/"], folder, &program()?)
 }
 
 /// Measures the engine in Node beside that of this computer.
@@ -53,11 +52,11 @@ pub(crate) fn speed() -> Result<()> {
     let folder = Path::new("target/web-speed");
     engine(folder, Form::NodeForSpeed)?;
     cargo(&["build", "--quiet", "--release", "--package", "chainrule-play", "--example", "speed"], &[])?;
-    node(&["crates/play-web/speed.mjs"], folder, "target/release/examples/speed")
+    node(&["crates/play-web/speed.mjs"], folder, Path::new("target/release/examples/speed"))
 }
 
 /// Runs a script that finds the engine of a folder, and the program beside it.
-fn node(args: &[&str], folder: &Path, program: &str) -> Result<()> {
+fn node(args: &[&str], folder: &Path, program: &Path) -> Result<()> {
     let engine = std::path::absolute(folder.join("engine.js"))?;
     let mut node = Command::new("node");
     node.args(args).env("CHAINRULE_ENGINE", engine).env("CHAINRULE", std::path::absolute(program)?);

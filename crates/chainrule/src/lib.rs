@@ -64,7 +64,7 @@ pub use model::{Measure, Model, Task};
 pub use names::NameError;
 pub use network::{LayerNodes, Mode, Network};
 pub use norm::Norm;
-pub use number::number;
+pub use number::{number, rounded};
 pub use optim::{Optimizer, OptimizerState};
 pub use penalty::choose_l2;
 pub use random::Stream;

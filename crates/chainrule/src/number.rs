@@ -23,9 +23,18 @@ pub fn number(value: f64) -> String {
     text.replace('-', "−")
 }
 
+/// The same with so many significant digits, at least one.
+///
+/// ```
+/// assert_eq!(chainrule::rounded(-1234.5678, 3), "−1230");
+/// ```
+pub fn rounded(value: f64, digits: usize) -> String {
+    number(format!("{value:.*e}", digits.max(1) - 1).parse().unwrap_or(value))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::number;
+    use super::{number, rounded};
 
     #[test]
     fn numbers_are_short_and_exact_enough() {
@@ -42,5 +51,11 @@ mod tests {
         for (value, text) in cases {
             assert_eq!(number(value), text);
         }
+    }
+
+    #[test]
+    fn digits_are_cut_where_they_are_wanted() {
+        let texts = [(0.0, 3), (2.0 / 3.0, 3), (1e-9, 1), (f64::NAN, 2), (f64::INFINITY, 4), (5.0, 0)];
+        assert_eq!(texts.map(|(v, digits)| rounded(v, digits)), ["0", "0.667", "1e−9", "NaN", "inf", "5"]);
     }
 }

@@ -59,6 +59,9 @@ pub struct EpochReport {
 
 /// Watches a training.
 pub trait Observer {
+    /// Called before the first step, once it is known that all that was asked for fits, the checkpoint too.
+    fn on_begin(&mut self) {}
+
     /// Called before the first step of a training that goes on from a checkpoint: in this epoch (counted from 1), after
     /// so many of its steps.
     fn on_resume(&mut self, epoch: usize, steps: usize) {
@@ -260,6 +263,7 @@ fn run(
     let mut course = Course::new(model, validation, held_out, saver);
     let mut trainer = Trainer::new(model)?;
     course.resume(source, &mut trainer, observer)?;
+    observer.on_begin();
     let ending = course.run(source, images.as_mut(), &mut trainer, observer);
     let (best, best_epoch, history) = course.end();
     // A stop before the end of the first epoch leaves no best epoch: then the weights so far are kept.

@@ -1,13 +1,11 @@
 //! A training that is cut off and goes on ends in the bits of one that was not.
 
-mod common;
-
+use crate::common::StopAfter;
 use chainrule::data::{Dataset, ImageSize, Matrix, Target, Values};
 use chainrule::{
     Activation, Checkpoints, Control, Ending, Every, Mlp, Model, Observer, Optimizer, Schedule, StepReport, evaluate,
     fit, fit_saving, with_threads,
 };
-use common::StopAfter;
 use std::path::Path;
 use std::time::Duration;
 

@@ -242,6 +242,8 @@ fn planted_faults_are_found_first() {
         for &seed in &seeds {
             let findings = case(seed).findings();
             let kinds = kinds(&findings);
+            // What has no command line reads it too.
+            assert!(findings.iter().all(|finding| !finding.cure.contains("--")), "{findings:#?}");
             if kinds.first() != Some(kind) {
                 println!("{kind}, seed {seed}: {findings:#?}");
             }

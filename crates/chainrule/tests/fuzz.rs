@@ -1,16 +1,14 @@
 //! The inputs that are kept for the fuzz targets (`fuzz/`), through the same functions, on every run of the tests.
 //!
-//! `UPDATE=1 cargo test -p chainrule --test fuzz` writes the seeds of the model file anew, if its format has changed.
+//! `UPDATE=1 cargo test -p chainrule --test all fuzz` writes the seeds of the model file anew, if its format has changed.
 
 #[path = "../../../fuzz/src/lib.rs"]
 pub mod bodies;
 
-mod common;
-
+use crate::common::StopAfter;
 use bodies::TARGETS;
 use chainrule::data::{Encoder, Kinds, LevelOptions, ReadOptions, Scaling, read_frame};
 use chainrule::{Activation, Loss, Measure, Mlp, MlpBuilder, Model, TargetScale, Task};
-use common::StopAfter;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

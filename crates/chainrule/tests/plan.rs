@@ -1,6 +1,6 @@
 //! The plan of a training step is what it should be: `tests/golden/*.plan` hold the tables.
 //!
-//! After a change that is meant: `UPDATE=1 cargo test -p chainrule --test plan`, and read the difference.
+//! After a change that is meant: `UPDATE=1 cargo test -p chainrule --test all plan`, and read the difference.
 
 use chainrule::{Activation, Layer, Mlp, Model, Network, Optimizer, SampleShape, Task, training_plan};
 use std::path::Path;

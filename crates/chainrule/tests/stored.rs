@@ -1,13 +1,11 @@
 //! Training on samples in a file, and on samples that do not count alike.
 
-mod common;
-
+use crate::common::StopAfter;
 use chainrule::data::{ClassWeights, Dataset, Matrix, SampleOptions, StoredSamples, Target, Values};
 use chainrule::{
     Activation, Checkpoints, Every, Loss, Mlp, Model, Observer, Optimizer, Setup, evaluate, fit, fit_saving,
     fit_stored, with_threads,
 };
-use common::StopAfter;
 use std::fmt::Write;
 use std::path::Path;
 

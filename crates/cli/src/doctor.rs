@@ -110,10 +110,10 @@ fn measure(args: &ModelAndData) -> Result<Evidence> {
 }
 
 fn print(finding: &Finding) {
-    let Finding { kind, title, evidence, cure } = finding;
+    let Finding { kind, title, evidence, .. } = finding;
     say!("{WARNING}{kind}{WARNING:#}  {HEADING}{}{HEADING:#}", plain(title));
     say!("    {}", plain(evidence));
-    say!("    {DIM}cure:{DIM:#} {}", plain(cure));
+    say!("    {DIM}cure:{DIM:#} {}", plain(&finding.command()));
 }
 
 /// Watches a training, and tells what it finds as soon as it does.

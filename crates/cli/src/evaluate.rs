@@ -5,7 +5,7 @@ use crate::input::model_and_data;
 use crate::output::{Grid, HEADING, RESULT, count, number, percent, say};
 use anyhow::Result;
 use chainrule::metrics::{TargetMetrics, ValueMetrics};
-use chainrule::{Change, Evaluation, Importance, ImportanceOptions, Metrics, Mistake, evaluate, importance};
+use chainrule::{Change, Evaluation, Importance, ImportanceOptions, Metrics, Mistake, evaluate, importance, rounded};
 use serde_json::json;
 
 /// The most columns whose importance is printed.
@@ -170,7 +170,5 @@ fn mean_and_deviation(change: Option<Change>, sign: impl Fn(f64) -> f64) -> [Str
 
 /// A number with three significant digits.
 fn short(value: f64) -> String {
-    let digits = if value == 0.0 { 0 } else { 2 - value.abs().log10().floor() as i32 };
-    let unit = 10f64.powi(digits.clamp(-300, 300));
-    number((value * unit).round() / unit)
+    rounded(value, 3)
 }

@@ -6,6 +6,7 @@
 use anstyle::{AnsiColor, Style};
 use anyhow::{Result, bail};
 pub(crate) use chainrule::number;
+pub(crate) use chainrule_draw::count;
 use std::fmt::Arguments;
 use std::io::{Error, ErrorKind, Write};
 use std::sync::{Mutex, PoisonError};
@@ -81,19 +82,6 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{:.2} %", share * 100.0)
 }
 
-/// A count with its thousands apart.
-pub(crate) fn count(value: usize) -> String {
-    let digits = value.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// A number of bytes.
 pub(crate) fn bytes(value: usize) -> String {
     let units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
@@ -162,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_and_sizes_have_their_units() {
-        assert_eq!((count(1_234_567).as_str(), bytes(3 << 20).as_str()), ("1,234,567", "3.0 MiB"));
+    fn sizes_have_their_units() {
+        assert_eq!([bytes(1023), bytes(3 << 20)], ["1023 bytes", "3.0 MiB"]);
     }
 }

@@ -4,7 +4,7 @@ use crate::doctor::{self, Doctor};
 use crate::events::Events;
 use crate::output::{count, note};
 use anyhow::{Context, Result, bail};
-use chainrule::{EpochReport, Model, Scores, write_atomically};
+use chainrule::{EpochReport, Model, Scores, check_writable, write_atomically};
 use serde_json::{Value, json};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -14,19 +14,27 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Writes the files of a run. Epochs are written as they end, so that a run that is cut off has them.
 pub(crate) struct Record {
     folder: PathBuf,
+    config: Value,
+    /// What epochs are written to; none before the training begins, nor after something could not be written: the
+    /// training goes on without.
+    curves: Option<Curves>,
+}
+
+struct Curves {
     lines: File,
     table: File,
     events: Events,
-    /// The first thing that could not be written; the training goes on without.
-    failed: Option<std::io::Error>,
 }
+
+/// What was asked for.
+const CONFIG: &str = "config.json";
 
 const COLUMNS: &str = "epoch,learning_rate,train_loss,train_accuracy,train_rmse,validation_loss,validation_accuracy,\
                        validation_rmse,best,seconds,samples_per_second\n";
 
 impl Record {
-    /// Begins a run in `folder`, which is made; it must be empty, unless the run goes on from a checkpoint.
-    pub(crate) fn begin(folder: &Path, start: &Value, goes_on: bool) -> Result<Self> {
+    /// A run in `folder`, which is made; it must be empty, unless the run goes on from a checkpoint. Nothing is written yet.
+    pub(crate) fn new(folder: &Path, start: &Value, goes_on: bool) -> Result<Self> {
         let failed = || format!("the folder of the run, {}, cannot be written to", folder.display());
         std::fs::create_dir_all(folder).with_context(failed)?;
         let files = std::fs::read_dir(folder).with_context(failed)?.count();
@@ -39,33 +47,53 @@ impl Record {
         }
         let command: Vec<String> = std::env::args().collect();
         let config = json!({"command": command, "start": start});
-        write_json(&folder.join("config.json"), &config)?;
-        write_json(&folder.join("environment.json"), &environment())?;
-        let open = |name: &str| {
-            let path = folder.join(name);
-            let file = OpenOptions::new().create(true).append(true).open(&path);
-            file.with_context(|| format!("{} cannot be written", path.display()))
-        };
-        let (lines, mut table) = (open("metrics.jsonl")?, open("metrics.csv")?);
-        if table.metadata().with_context(failed)?.len() == 0 {
-            table.write_all(COLUMNS.as_bytes()).with_context(failed)?;
+        check_writable(&folder.join(CONFIG))?;
+        Ok(Self { folder: folder.to_owned(), config, curves: None })
+    }
+
+    /// The training begins: what it is, and on what.
+    pub(crate) fn begin(&mut self) {
+        match self.try_begin() {
+            Ok(curves) => self.curves = Some(curves),
+            Err(cause) => self.fail(&cause),
         }
-        let events = Events::create(folder).with_context(failed)?;
-        Ok(Self { folder: folder.to_owned(), lines, table, events, failed: None })
+    }
+
+    fn try_begin(&self) -> Result<Curves> {
+        write_json(&self.folder.join(CONFIG), &self.config)?;
+        write_json(&self.folder.join("environment.json"), &environment())?;
+        let open = |name: &str| OpenOptions::new().create(true).append(true).open(self.folder.join(name));
+        let (lines, mut table) = (open("metrics.jsonl")?, open("metrics.csv")?);
+        if table.metadata()?.len() == 0 {
+            table.write_all(COLUMNS.as_bytes())?;
+        }
+        Ok(Curves { lines, table, events: Events::create(&self.folder)? })
     }
 
     /// Writes an epoch.
     pub(crate) fn epoch(&mut self, epoch: &EpochReport) {
-        if self.failed.is_some() {
-            return;
-        }
-        self.failed = self.try_epoch(epoch).err();
-        if let Some(cause) = &self.failed {
-            note!("note: {} is no longer written to: {cause}", self.folder.display());
+        let Some(curves) = &mut self.curves else { return };
+        if let Err(cause) = curves.epoch(epoch) {
+            self.curves = None;
+            self.fail(&cause.into());
         }
     }
 
-    fn try_epoch(&mut self, e: &EpochReport) -> std::io::Result<()> {
+    fn fail(&self, cause: &anyhow::Error) {
+        note!("note: {} is no longer written to: {cause:#}", self.folder.display());
+    }
+
+    /// Writes what was measured, and what came of it if it ended well: the model and the scores.
+    pub(crate) fn end(&self, doctor: &Doctor, came: Option<(&Model, &Value)>) -> Result<()> {
+        write_json(&self.folder.join(doctor::FILE), &doctor.record())?;
+        let Some((model, result)) = came else { return Ok(()) };
+        model.save(&self.folder.join("model.safetensors"))?;
+        write_json(&self.folder.join("result.json"), result)
+    }
+}
+
+impl Curves {
+    fn epoch(&mut self, e: &EpochReport) -> std::io::Result<()> {
         writeln!(self.lines, "{}", json!(e))?;
         let cell = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
         let scores = |s: Option<&Scores>| {
@@ -82,14 +110,6 @@ impl Record {
             values.extend(named.into_iter().filter_map(|(name, value)| Some((format!("{name}/{part}"), value?))));
         }
         self.events.scalars(e.epoch as u64, &values)
-    }
-
-    /// Writes what was measured, and what came of it if it ended well: the model and the scores.
-    pub(crate) fn end(&self, doctor: &Doctor, came: Option<(&Model, &Value)>) -> Result<()> {
-        write_json(&self.folder.join(doctor::FILE), &doctor.record())?;
-        let Some((model, result)) = came else { return Ok(()) };
-        model.save(&self.folder.join("model.safetensors"))?;
-        write_json(&self.folder.join("result.json"), result)
     }
 }
 

@@ -61,7 +61,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     };
     let rows = stored.as_ref().map_or(kept.len(), |stored| stored.train.rows());
     let start = announce(args, &model, &train.source, [rows, held_out.len()], test.as_ref(), &notes)?;
-    let record = args.run.as_ref().map(|folder| Record::begin(folder, &start, args.resume)).transpose()?;
+    let record = args.run.as_ref().map(|folder| Record::new(folder, &start, args.resume)).transpose()?;
     let watch = with_threads(args.threads.into(), || {
         Watch::new(&model, &train, [&kept, if stored.is_some() { &[] } else { &held_out }], test.as_ref())
     })?;

@@ -40,6 +40,12 @@ impl Watcher {
 }
 
 impl Observer for Watcher {
+    fn on_begin(&mut self) {
+        if let Some(record) = &mut self.record {
+            record.begin();
+        }
+    }
+
     fn on_resume(&mut self, epoch: usize, steps: usize) {
         if self.json {
             say!("{}", json!({"event": "resume", "epoch": epoch, "steps": steps}));

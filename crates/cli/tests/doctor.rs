@@ -4,8 +4,9 @@ use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 fn chainrule(folder: &TempDir) -> Command {
@@ -70,9 +71,14 @@ fn a_run_that_goes_on_keeps_what_was_measured_before() {
     train(&mut chainrule(&folder), &run).assert().success();
     assert_eq!(measured(&folder)["vitals"], whole["vitals"]);
     assert_eq!(measured(&folder)["history"], whole["history"]);
-    // A training that cannot go on from there writes nothing over it.
+    // A training that cannot go on from there leaves all of it as it was.
+    let files = || -> BTreeMap<PathBuf, Vec<u8>> {
+        let paths = fs::read_dir(folder.path().join("run")).unwrap().map(|file| file.unwrap().path());
+        paths.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+    };
+    let before = files();
     train(&mut chainrule(&folder), &[&run[..], &["--hidden", "5"]].concat()).assert().failure();
-    assert_eq!(measured(&folder)["vitals"], whole["vitals"]);
+    assert!(files() == before, "the folder of the run has changed: {:?}", files().keys());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Trainings that are killed: what is there afterwards can be read, and a resume ends in the same bytes.
 //!
-//! `KILLS=200 cargo test --release -p chainrule-cli --test kill` kills more often.
+//! `KILLS=200 cargo test --release -p chainrule-cli --test all kill` kills more often.
 
 use assert_cmd::cargo::cargo_bin;
 use std::fs;

@@ -1,17 +1,14 @@
 //! Reading Parquet and Arrow files.
 #![cfg(feature = "parquet")]
 
-#[allow(dead_code)] // Not all of it is needed here.
-mod common;
-
 use std::{fs::File, path::Path, sync::Arc};
 
+use crate::common::write;
 use arrow_array::{
     ArrayRef, BooleanArray, Date32Array, DictionaryArray, Float32Array, Int64Array, ListArray, RecordBatch,
     StringArray, TimestampMillisecondArray, types::Int32Type,
 };
 use chainrule_data::{Cells, Column, DataError, Frame, ReadOptions, TableError, read_chunks, read_frame};
-use common::write;
 use parquet::{arrow::ArrowWriter, basic::Compression, file::properties::WriterProperties};
 use tempfile::tempdir;
 

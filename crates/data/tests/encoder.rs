@@ -1,12 +1,10 @@
 //! Columns as features.
 
-mod common;
-
+use crate::common::write;
 use chainrule_data::{
     Cells, Column, DataError, Encoded, Encoder, Frame, Kind, Kinds, LevelOptions, ReadOptions, TableError, Values,
     read_frame,
 };
-use common::write;
 use proptest::prelude::*;
 use tempfile::tempdir;
 

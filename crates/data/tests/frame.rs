@@ -1,13 +1,11 @@
 //! Reading tables of every format.
 
-mod common;
-
 use std::{fs, io::Write as _};
 
+use crate::common::{gzip, write};
 use chainrule_data::{
     Cells, DataError, Form, Format, Frame, Position, ReadOptions, TableError, read_chunks, read_frame,
 };
-use common::{gzip, write};
 use proptest::prelude::*;
 use tempfile::tempdir;
 

@@ -1,11 +1,10 @@
 //! Reading IDX files, whole and damaged.
 
-mod common;
-
 use std::{fs, path::Path};
 
+use crate::assert_error;
+use crate::common::{gzip, write};
 use chainrule_data::{DataError, TableError, Target, Values, read_idx, read_idx_folder};
-use common::{gzip, write};
 use proptest::prelude::*;
 use tempfile::tempdir;
 

@@ -1,7 +1,6 @@
 //! Folders of image files, made here.
 
-mod common;
-
+use crate::assert_error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -56,7 +55,7 @@ fn a_folder_is_a_class() {
     save(dir.path(), "a/1.png", grey(0));
     save(dir.path(), ".hidden/1.png", grey(0));
     save(dir.path(), "a/.hidden.png", grey(0));
-    common::write(dir.path(), "a/notes.txt", b"none");
+    crate::common::write(dir.path(), "a/notes.txt", b"none");
     save(dir.path(), "a/deeper/1.png", grey(0));
     let read = read_image_folder(dir.path(), &ImageOptions::default()).unwrap();
     assert_eq!(read.train.image, size(1, 2, 3));
@@ -151,7 +150,7 @@ fn a_camera_says_which_side_is_up() {
         let image = GrayImage::from_fn(16, 8, |_, y| Luma([if y < 4 { 250 } else { 5 }]));
         encoder.write_image(&image, 16, 8, image::ExtendedColorType::L8).unwrap();
         fs::create_dir(dir.path().join(class)).unwrap();
-        common::write(dir.path(), &format!("{class}/1.jpg"), &bytes);
+        crate::common::write(dir.path(), &format!("{class}/1.jpg"), &bytes);
     }
     let read = read_image_folder(dir.path(), &ImageOptions::default()).unwrap().train;
     assert_eq!(read.image, size(1, 16, 8));

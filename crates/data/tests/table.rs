@@ -1,13 +1,11 @@
 //! Reading tables that are as they should be.
 
-mod common;
-
 use std::path::Path;
 
+use crate::common::{gzip, write};
 use chainrule_data::{
     DataError, Dataset, Form, TableOptions, Target, Task, Values, read_table, read_table_with_columns,
 };
-use common::{gzip, write};
 use proptest::prelude::*;
 use tempfile::tempdir;
 

@@ -1,13 +1,12 @@
 //! Reading tables that have something wrong with them.
 
-mod common;
-
 use std::path::PathBuf;
 
+use crate::assert_error;
+use crate::common::{gzip, write};
 use chainrule_data::{
     DataError, Dataset, Form, Position, TableError, TableOptions, Task, read_table, read_table_with_columns,
 };
-use common::{gzip, write};
 use tempfile::{TempDir, tempdir};
 
 struct Case {

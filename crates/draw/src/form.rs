@@ -1,5 +1,6 @@
 //! How the numbers of a layer are arranged.
 
+use crate::number::count;
 use std::fmt;
 
 /// How the numbers of a layer are arranged.
@@ -15,21 +16,8 @@ pub enum Form {
 impl fmt::Display for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Flat(count) => write!(f, "{}", grouped(*count)),
+            Self::Flat(numbers) => write!(f, "{}", count(*numbers)),
             Self::Planes([channels, height, width]) => write!(f, "{channels} × {height} × {width}"),
         }
     }
-}
-
-/// A count with its thousands apart.
-pub(crate) fn grouped(count: usize) -> String {
-    let digits = count.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }

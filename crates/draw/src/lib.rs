@@ -23,6 +23,7 @@ pub use form::Form;
 pub use layout::{Layout, MOST_NODES};
 pub use mermaid::mermaid;
 pub use network::{Network, NetworkLayer, NetworkPool, network_svg};
+pub use number::count;
 pub use page::page;
 pub use report::{Block, Card, Report, Section, report};
 pub use sample::{

@@ -1,8 +1,8 @@
 //! A network as the textbook draws it: circles in columns, all of one layer joined with all of the next and none within
 //! a layer; planes in stacks.
 
-use crate::form::grouped;
 use crate::layout::{LETTER, shown};
+use crate::number::count;
 use crate::svg::COLOURS;
 use crate::{Form, escaped};
 use std::fmt::Write;
@@ -154,7 +154,7 @@ fn columns<'a>(network: &Network<'a>) -> Vec<Column<'a>> {
     for (at, layer) in network.layers.iter().enumerate() {
         taken.push(columns.len() - 1);
         let is_last = at + 1 == network.layers.len();
-        let parameters = format!("{} parameters", grouped(layer.parameters));
+        let parameters = format!("{} parameters", count(layer.parameters));
         let form = matches!(layer.form, Form::Planes(_)).then(|| layer.form.to_string());
         let name = if is_last { "output layer".to_owned() } else { format!("layer {}", at + 1) };
         let class = if is_last { "output" } else { "hidden" };

@@ -33,3 +33,20 @@ pub(crate) fn in_words(value: f64) -> String {
     let text = if is_usual { format!("{value}") } else { format!("{value:e}") };
     text.replace('-', "−")
 }
+
+/// A count with its thousands apart.
+///
+/// ```
+/// assert_eq!(chainrule_draw::count(1_234_567), "1,234,567");
+/// ```
+pub fn count(value: usize) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -1,7 +1,5 @@
 //! Convolution and pooling against their definitions, on random sizes, and what they refuse.
 
-mod common;
-
 use chainrule_engine::{Arith, Convolution, Expr, Graph, Plan, Session};
 use chainrule_kernels::team::with_threads;
 use proptest::prelude::*;
@@ -100,7 +98,7 @@ proptest! {
 
     #[test]
     fn a_convolution_and_its_gradients_are_seven_loops(seed: u64) {
-        let mut dice = common::dice(seed);
+        let mut dice = crate::common::dice(seed);
         let case = case(&mut dice);
         let graph = Graph::new();
         let (x, w) = (graph.input("x", &case.x()), graph.input("w", &case.w()));
@@ -158,7 +156,7 @@ proptest! {
 
     #[test]
     fn pools_are_the_largest_and_the_mean_of_real_cells(seed: u64) {
-        let mut dice = common::dice(seed);
+        let mut dice = crate::common::dice(seed);
         let Case { batch, how, kernel, input, .. } = case(&mut dice);
         let padding = [0, 1].map(|a| how.padding[a].min(kernel[a] - 1));
         let input = [0, 1].map(|a| input[a] + kernel[a]);

@@ -1,7 +1,5 @@
 //! Every operation of the list, first and second derivatives, against finite differences on random shapes.
 
-mod common;
-
 use chainrule_engine::check;
 use chainrule_engine::ops::{Rule, specimens};
 use proptest::prelude::*;
@@ -11,7 +9,7 @@ proptest! {
 
     #[test]
     fn derivatives_agree_with_finite_differences(seed: u64) {
-        let mut dice = common::dice(seed);
+        let mut dice = crate::common::dice(seed);
         for specimen in specimens(&mut dice) {
             let error = check::operation(&specimen, &mut dice).unwrap();
             prop_assert!(error < 1e-6, "{}: error {error:.1e} on {specimen:?}", specimen.op.name());
@@ -22,7 +20,7 @@ proptest! {
 /// A family that forgets a specimen would not be checked: each row and each variant must be there.
 #[test]
 fn the_list_is_complete() {
-    let mut dice = common::dice(0);
+    let mut dice = crate::common::dice(0);
     let names: Vec<_> = specimens(&mut dice).iter().map(|s| s.op.name()).collect();
     let expected = "neg exp log sqrt abs sin cos tan atan tanh sigmoid softplus relu erf floor sign step add sub mul div pow min \
                     max mask eq matmul sum max_over log_sum_exp broadcast reshape transpose slice pad concat take \

@@ -1,7 +1,5 @@
 //! `docs/operations.md` is made from the list of operations, so it cannot lag behind. After a change to the list:
-//! `UPDATE=1 cargo test -p chainrule-engine --test operations_table`.
-
-mod common;
+//! `UPDATE=1 cargo test -p chainrule-engine --test all operations_table`.
 
 use chainrule_engine::ops::{Rule, specimens};
 use std::collections::BTreeSet;
@@ -13,7 +11,7 @@ fn the_table_is_up_to_date() {
          | operation | what it computes | partials |\n| --- | --- | --- |\n",
     );
     let mut seen = BTreeSet::new();
-    for specimen in specimens(&mut common::dice(0)) {
+    for specimen in specimens(&mut crate::common::dice(0)) {
         let op = specimen.op;
         if !seen.insert(op.name()) {
             continue;

@@ -1,7 +1,5 @@
 //! Random graphs: the plan computes what the transparent run computes, and the gradient is the finite difference.
 
-mod common;
-
 use chainrule_engine::{Arith, Descent, Expr, Graph, Plan, Session, check};
 use chainrule_kernels::update::{Penalty, Rule, Update};
 use proptest::prelude::*;
@@ -117,7 +115,7 @@ proptest! {
     fn planned_is_transparent_and_gradients_are_differences(
         seed: u64, rows in 1usize..5, cols in 1usize..5, steps in 1usize..25,
     ) {
-        let mut dice = common::dice(seed);
+        let mut dice = crate::common::dice(seed);
         let g = Graph::new();
         let top = grow(&g, rows, cols, steps, &mut dice);
         let leaf = |i: usize| g.expr(g.nodes().leaves(chainrule_engine::ops::Role::Data).nth(i).unwrap());

@@ -1,7 +1,5 @@
 //! Long graphs of single numbers run on tapes, and compute what the transparent run computes.
 
-mod common;
-
 use chainrule_engine::plan::Work;
 use chainrule_engine::{Arith, Descent, Expr, Graph, Plan, Session};
 use chainrule_kernels::update::{Penalty, Rule, Update};
@@ -44,7 +42,7 @@ proptest! {
 
     #[test]
     fn a_tape_is_transparent(seed: u64, count in 30usize..300, interlude in 20usize..200) {
-        let mut dice = common::dice(seed);
+        let mut dice = crate::common::dice(seed);
         let g = Graph::new();
         let values = grow(&g, count, interlude, &mut dice);
         let (top, w) = (values[values.len() - 1], values[2]);

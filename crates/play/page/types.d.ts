@@ -1,4 +1,4 @@
-// What page and engine say to each other, as crates/play/src/protocol.rs writes it.
+// What page and engine say to each other, as crates/play/src/protocol writes it.
 
 export interface Failure {
   message: string;

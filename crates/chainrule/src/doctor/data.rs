@@ -24,7 +24,8 @@ const FEW_OF_CLASS: usize = 5;
 
 pub(super) fn input_scale(evidence: &Evidence) -> Option<Finding> {
     let scales = &evidence.facts.as_ref()?.scales;
-    let cure = "scale them, so that about 1 is usual (of images: --scaling standard)";
+    let cure = "scale them, so that about 1 is usual";
+    let options = "of images --scaling standard";
     if scales.largest > LARGE && scales.largest.is_finite() {
         let evidence = format!(
             "the root mean square of {} is {} as the network sees it, the usual column's {}: about 1 is wanted",
@@ -32,7 +33,7 @@ pub(super) fn input_scale(evidence: &Evidence) -> Option<Finding> {
             short(scales.largest),
             short(scales.middle)
         );
-        return Some(Finding::new(Kind::InputScale, "inputs are too large", evidence, cure));
+        return Some(Finding::new(Kind::InputScale, "inputs are too large", evidence, cure).by(options));
     }
     (scales.largest < SMALL && scales.largest > 0.0).then(|| {
         let evidence = format!(
@@ -40,7 +41,7 @@ pub(super) fn input_scale(evidence: &Evidence) -> Option<Finding> {
             scales.largest_column,
             short(scales.largest)
         );
-        Finding::new(Kind::InputScale, "inputs are too small", evidence, cure)
+        Finding::new(Kind::InputScale, "inputs are too small", evidence, cure).by(options)
     })
 }
 
@@ -76,8 +77,9 @@ pub(super) fn duplicates(evidence: &Evidence) -> Option<Finding> {
                 percent(seen),
                 percent(usual)
             ),
-            "drop the duplicates before the data are divided, or keep what belongs together with --group COLUMN",
+            "drop the duplicates before the data are divided, or keep what belongs together on one side",
         )
+        .by("--group COLUMN")
     })
 }
 
@@ -93,17 +95,20 @@ pub(super) fn imbalance(evidence: &Evidence) -> Option<Finding> {
     let rare = (0..counts.len()).filter(|&class| counts[class].saturating_mul(IMBALANCED) <= *most);
     let missed = rare.filter_map(|class| Some((class, recall(class)?))).min_by(|a, b| a.1.total_cmp(&b.1));
     let (class, found) = missed.filter(|missed| missed.1 < MISSED)?;
-    Some(Finding::new(
-        Kind::ClassImbalance,
-        format!("the rare class {} is not found", names.get(class)?),
-        format!(
-            "it has {} of {} training rows; {} of its rows are recognised (classes have {least} to {most} rows)",
-            counts[class],
-            facts.rows,
-            percent(found)
-        ),
-        "let rare classes count more: --class-weight balanced",
-    ))
+    Some(
+        Finding::new(
+            Kind::ClassImbalance,
+            format!("the rare class {} is not found", names.get(class)?),
+            format!(
+                "it has {} of {} training rows; {} of its rows are recognised (classes have {least} to {most} rows)",
+                counts[class],
+                facts.rows,
+                percent(found)
+            ),
+            "let rare classes count more",
+        )
+        .by("--class-weight balanced"),
+    )
 }
 
 pub(super) fn shuffled_labels(evidence: &Evidence) -> Option<Finding> {
@@ -143,10 +148,13 @@ pub(super) fn too_few(evidence: &Evidence) -> Option<Finding> {
         _ if rows < FEW => format!("there are {rows} rows"),
         _ => return None,
     };
-    Some(Finding::new(
-        Kind::TooFewSamples,
-        "there are too few samples",
-        format!("{evidence}: scores are chance, and a network learns the rows by heart"),
-        "more rows; else --folds 5 to see how far scores spread, and a linear model (--hidden none)",
-    ))
+    Some(
+        Finding::new(
+            Kind::TooFewSamples,
+            "there are too few samples",
+            format!("{evidence}: scores are chance, and a network learns the rows by heart"),
+            "more rows; else see in folds how far scores spread, and try a linear model",
+        )
+        .by("--folds 5, --hidden none"),
+    )
 }

@@ -12,9 +12,9 @@ const SHORT_WAY: f64 = 0.5;
 
 pub(super) fn rate_too_high(evidence: &Evidence) -> Option<Finding> {
     let rate = evidence.recipe.learning_rate;
-    let cure = match rate / 10.0 {
-        less if less < 10.0 => format!("--lr {} (or --find-lr to see which rates work)", short(less)),
-        _ => "--find-lr shows which rates work".to_owned(),
+    let (cure, options) = match short(rate / 10.0) {
+        less if rate < 100.0 => (format!("a learning rate of {less}"), with_search(&less)),
+        _ => ("a much lower learning rate".to_owned(), "--find-lr shows which rates work".to_owned()),
     };
     let title = "the learning rate is too high";
     if let Some(failure) = evidence.failure.as_ref().filter(|failure| (failure.epoch, failure.step) != (1, 1)) {
@@ -25,7 +25,7 @@ pub(super) fn rate_too_high(evidence: &Evidence) -> Option<Finding> {
             failure.step,
             short(failure.rate)
         );
-        return Some(Finding::new(Kind::LearningRateTooHigh, title, text, cure));
+        return Some(Finding::new(Kind::LearningRateTooHigh, title, text, cure).by(options));
     }
     let update = evidence.usual_update().filter(|update| *update > LONG && evidence.ended)?;
     let unexplained = evidence.train_unexplained()?;
@@ -37,7 +37,7 @@ pub(super) fn rate_too_high(evidence: &Evidence) -> Option<Finding> {
             percent(update),
             percent(rises)
         );
-        Finding::new(Kind::LearningRateTooHigh, title, text, cure)
+        Finding::new(Kind::LearningRateTooHigh, title, text, cure).by(options)
     })
 }
 
@@ -48,6 +48,7 @@ pub(super) fn rate_too_low(evidence: &Evidence) -> Option<Finding> {
     let way = update * evidence.steps as f64 * evidence.history.len() as f64;
     let falls = still_falls(&evidence.history);
     (way < SHORT_WAY && falls).then(|| {
+        let more = short(evidence.recipe.learning_rate * 10.0);
         Finding::new(
             Kind::LearningRateTooLow,
             "the learning rate is too low",
@@ -58,9 +59,15 @@ pub(super) fn rate_too_low(evidence: &Evidence) -> Option<Finding> {
                 percent(way),
                 percent(unexplained)
             ),
-            format!("--lr {} (or --find-lr to see which rates work), or more epochs", short(evidence.recipe.learning_rate * 10.0)),
+            format!("a learning rate of {more}, or more epochs"),
         )
+        .by(with_search(&more))
     })
+}
+
+/// The options of a learning rate that is a guess.
+fn with_search(rate: &str) -> String {
+    format!("--lr {rate}, or --find-lr to see which rates work")
 }
 
 /// Whether the training loss of the last fifth of the epochs is below that of the fifth before it.
@@ -84,7 +91,8 @@ pub(super) fn regularisation(evidence: &Evidence) -> Option<Finding> {
             percent(recipe.dropout),
             percent(unexplained)
         );
-        return Some(Finding::new(Kind::TooMuchRegularisation, title, text, "--dropout 0.2"));
+        let cure = "drop fewer of the activations, as 20 %";
+        return Some(Finding::new(Kind::TooMuchRegularisation, title, text, cure).by("--dropout 0.2"));
     }
     if recipe.l2 == 0.0 && recipe.l1 == 0.0 {
         return None;
@@ -102,7 +110,9 @@ pub(super) fn regularisation(evidence: &Evidence) -> Option<Finding> {
             percent(unexplained)
         );
         let (name, value) = if recipe.l2 > 0.0 { ("l2", recipe.l2) } else { ("l1", recipe.l1) };
-        Finding::new(Kind::TooMuchRegularisation, title, text, format!("--{name} {}", short(value / 100.0)))
+        let less = short(value / 100.0);
+        let cure = format!("a smaller penalty: {} {less}", name.to_uppercase());
+        Finding::new(Kind::TooMuchRegularisation, title, text, cure).by(format!("--{name} {less}"))
     })
 }
 
@@ -130,8 +140,9 @@ pub(super) fn overfitting(evidence: &Evidence) -> Option<Finding> {
                 percent(train),
                 percent(unseen)
             ),
-            "more rows, a smaller network, --l2 1e-3, --dropout 0.2, or --validation 0.2 --patience 10 to stop in time",
+            "more rows, a smaller network, an L2 penalty of 0.001, dropout, or an end in time",
         )
+        .by("--l2 1e-3, --dropout 0.2, or --validation 0.2 --patience 10")
     })
 }
 
@@ -150,7 +161,8 @@ pub(super) fn underfitting(evidence: &Evidence) -> Option<Finding> {
                 percent((1.0 - unexplained).max(0.0)),
                 percent(neighbours)
             ),
-            "more neurons or layers (--hidden 64,64), an activation between them, more epochs",
+            "more neurons or layers, an activation between them, more epochs",
         )
+        .by("--hidden 64,64")
     })
 }

@@ -66,13 +66,25 @@ pub struct Finding {
     pub title: String,
     /// What was measured.
     pub evidence: String,
-    /// What to do.
+    /// What to do, in words that hold wherever a network is trained.
     pub cure: String,
+    /// The options of the command line that do it; empty where there is none.
+    pub options: String,
 }
 
 impl Finding {
     fn new(kind: Kind, title: impl Into<String>, evidence: String, cure: impl Into<String>) -> Self {
-        Self { kind, title: title.into(), evidence, cure: cure.into() }
+        Self { kind, title: title.into(), evidence, cure: cure.into(), options: String::new() }
+    }
+
+    /// The same with options.
+    fn by(self, options: impl Into<String>) -> Self {
+        Self { options: options.into(), ..self }
+    }
+
+    /// What to do on the command line.
+    pub fn command(&self) -> String {
+        if self.options.is_empty() { self.cure.clone() } else { format!("{}: {}", self.cure, self.options) }
     }
 }
 

@@ -20,12 +20,18 @@ fn hidden(vitals: &Vitals) -> impl Iterator<Item = (usize, &LayerVitals)> {
 
 pub(super) fn symmetric(evidence: &Evidence) -> Option<Finding> {
     let (number, layer) = hidden(evidence.start()?).find(|(_, layer)| layer.neurons > 1 && layer.alike == 1.0)?;
-    Some(Finding::new(
-        Kind::SymmetricWeights,
-        "all neurons begin alike",
-        format!("the {} neurons of layer {number} begin with the same weights: they stay one neuron", layer.neurons),
-        "draw the weights at random: --init he-normal",
-    ))
+    Some(
+        Finding::new(
+            Kind::SymmetricWeights,
+            "all neurons begin alike",
+            format!(
+                "the {} neurons of layer {number} begin with the same weights: they stay one neuron",
+                layer.neurons
+            ),
+            "draw the weights at random, by he-normal",
+        )
+        .by("--init he-normal"),
+    )
 }
 
 pub(super) fn not_finite(evidence: &Evidence) -> Option<Finding> {
@@ -39,12 +45,15 @@ pub(super) fn not_finite(evidence: &Evidence) -> Option<Finding> {
         let scales = &facts.scales;
         format!("; the largest inputs are those of {}, about {}", scales.largest_column, short(scales.largest))
     });
-    Some(Finding::new(
-        Kind::NotFinite,
-        "a value is not finite before any weight has moved",
-        format!("{node} is the first value that is not finite{largest}"),
-        "look for extreme numbers in the data; smaller weights at first: --init he-normal",
-    ))
+    Some(
+        Finding::new(
+            Kind::NotFinite,
+            "a value is not finite before any weight has moved",
+            format!("{node} is the first value that is not finite{largest}"),
+            "look for extreme numbers in the data; smaller weights at first, by he-normal",
+        )
+        .by("--init he-normal"),
+    )
 }
 
 /// δ of the lowest layer by δ of the highest hidden one.
@@ -59,17 +68,20 @@ pub(super) fn exploding(evidence: &Evidence) -> Option<Finding> {
     let start = evidence.start()?;
     let depth = start.layers.len();
     let grows = ratio(start).filter(|ratio| *ratio > EXPLODING)?;
-    Some(Finding::new(
-        Kind::ExplodingGradients,
-        "gradients explode on the way down",
-        format!(
-            "before the first step δ of layer 1 is {} times that of layer {}: {} a layer",
-            short(grows),
-            depth - 1,
-            short(grows.powf(1.0 / (depth as f64 - 2.0)))
-        ),
-        "smaller weights at first (--init he-normal or glorot-uniform), a norm in the layers, or --clip 1",
-    ))
+    Some(
+        Finding::new(
+            Kind::ExplodingGradients,
+            "gradients explode on the way down",
+            format!(
+                "before the first step δ of layer 1 is {} times that of layer {}: {} a layer",
+                short(grows),
+                depth - 1,
+                short(grows.powf(1.0 / (depth as f64 - 2.0)))
+            ),
+            "smaller weights at first, by he-normal or glorot-uniform, a norm in the layers, or clipped gradients",
+        )
+        .by("--init he-normal, --clip 1"),
+    )
 }
 
 pub(super) fn vanishing(evidence: &Evidence) -> Option<Finding> {
@@ -81,20 +93,23 @@ pub(super) fn vanishing(evidence: &Evidence) -> Option<Finding> {
     let shrinks = ratio(start).filter(|ratio| *ratio < VANISHING)?;
     let lowest = start.layers.first()?;
     let cure = match lowest.activation {
-        Activation::Sigmoid | Activation::Tanh => "take relu for the hidden layers, with --init he-normal",
-        _ => "larger weights at first: --init he-normal",
+        Activation::Sigmoid | Activation::Tanh => "take relu for the hidden layers, and weights by he-normal",
+        _ => "larger weights at first, by he-normal",
     };
-    Some(Finding::new(
-        Kind::VanishingGradients,
-        "gradients vanish on the way down",
-        format!(
-            "before the first step δ of layer 1 is {} of that of layer {}: a factor of {} a layer",
-            short(shrinks),
-            depth - 1,
-            short(shrinks.powf(1.0 / (depth as f64 - 2.0)))
-        ),
-        format!("{cure}; or batchnorm, residual( … ) links, fewer layers"),
-    ))
+    Some(
+        Finding::new(
+            Kind::VanishingGradients,
+            "gradients vanish on the way down",
+            format!(
+                "before the first step δ of layer 1 is {} of that of layer {}: a factor of {} a layer",
+                short(shrinks),
+                depth - 1,
+                short(shrinks.powf(1.0 / (depth as f64 - 2.0)))
+            ),
+            format!("{cure}; or batchnorm, residual( … ) links, fewer layers"),
+        )
+        .by("--init he-normal"),
+    )
 }
 
 pub(super) fn saturated_at_start(evidence: &Evidence) -> Option<Finding> {
@@ -119,13 +134,15 @@ fn saturated_in(vitals: &Vitals, when: &str) -> Option<Finding> {
                  steepest: hardly any gradient comes through",
                 percent(share)
             ),
-            "smaller weights at first (--init glorot-uniform), scaled inputs, or relu",
+            "smaller weights at first, by glorot-uniform, scaled inputs, or relu",
         )
+        .by("--init glorot-uniform")
     })
 }
 
 pub(super) fn dead_at_start(evidence: &Evidence) -> Option<Finding> {
-    dead_in(evidence.start()?, "before the first step", "biases of 0 or above and --init he-normal")
+    let found = dead_in(evidence.start()?, "before the first step", "biases of 0 or above, and weights by he-normal")?;
+    Some(found.by("--init he-normal"))
 }
 
 pub(super) fn dead(evidence: &Evidence) -> Option<Finding> {

@@ -38,9 +38,9 @@ pub(crate) fn write(path: &Path, source: &Source<'_>) -> Result<()> {
 fn report(source: &Source<'_>) -> Result<Report> {
     let card = |finding: chainrule::doctor::Finding| Card {
         kind: finding.kind.to_string(),
+        cure: finding.command(),
         title: finding.title,
         evidence: finding.evidence,
-        cure: finding.cure,
     };
     let data = source.start["data"].as_str().unwrap_or_default();
     let kept = source.outcome.and_then(|outcome| outcome.kept_epoch);

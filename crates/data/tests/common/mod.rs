@@ -16,7 +16,6 @@ pub(crate) fn write(dir: &Path, name: &str, content: &[u8]) -> PathBuf {
 }
 
 /// Packs bytes with gzip.
-#[allow(dead_code, reason = "not every test needs it")]
 pub(crate) fn gzip(content: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(content).unwrap();

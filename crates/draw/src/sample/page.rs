@@ -4,8 +4,8 @@ use super::data::Data;
 use super::picture::{SIGNS, drawn};
 use super::{Fold, Sample, fold};
 use crate::Form;
-use crate::form::grouped;
 use crate::frame::{Frame, escaped};
+use crate::number::count;
 use crate::number::in_words;
 use std::fmt::Write;
 
@@ -62,7 +62,7 @@ fn hero(sample: &Sample<'_>) -> String {
     let rows: String = listed.iter().map(row).collect();
     let hidden = sample.inputs.len() - listed.len();
     let note = if hidden > 0 {
-        format!("<p class=\"hint\">{} more, with a smaller |x · ∂C/∂x|, are not listed.</p>", grouped(hidden))
+        format!("<p class=\"hint\">{} more, with a smaller |x · ∂C/∂x|, are not listed.</p>", count(hidden))
     } else {
         String::new()
     };
@@ -70,7 +70,7 @@ fn hero(sample: &Sample<'_>) -> String {
         "<details><summary>The {} encoded inputs and their gradients</summary><div class=\"scroll\" tabindex=\"0\" \
          role=\"region\" aria-label=\"inputs\"><table><thead><tr><th scope=\"col\">input</th><th scope=\"col\">x</th>\
          <th scope=\"col\">∂C/∂x</th></tr></thead><tbody>{rows}</tbody></table></div>{note}</details>",
-        grouped(sample.inputs.len())
+        count(sample.inputs.len())
     )
 }
 
@@ -116,8 +116,8 @@ fn section(out: &mut String, sample: &Sample<'_>, fold: &Fold, column: usize) {
             "Drawn are the {} of {} {what} with the largest {score}: by so much the cost would change, to first order, \
              without them. The other {} are folded. ",
             fold.drawn.len(),
-            grouped(fold.total),
-            grouped(fold.folded())
+            count(fold.total),
+            count(fold.folded())
         );
     }
     if fold.step > 1 {

@@ -2,8 +2,8 @@
 
 use super::place::{LINE, RADIUS, SEAM};
 use super::{Columns, Fold, Mark, Sample, fold};
-use crate::form::grouped;
 use crate::layout::shown;
+use crate::number::count;
 use crate::number::in_words;
 use crate::svg::COLOURS;
 use crate::{Form, escaped};
@@ -94,7 +94,7 @@ fn heading(out: &mut String, columns: &Columns, column: usize, fold: &Fold, form
             out,
             "<text class=\"fold\" x=\"{x:.1}\" y=\"{:.1}\">⋮ {} more{what}</text>",
             columns.foot,
-            grouped(fold.folded())
+            count(fold.folded())
         );
     }
     out.push('\n');

@@ -11,7 +11,7 @@ import { Plane, nearest } from "./plane.js";
 import { SampleWalk, badgeAfter } from "./sample.js";
 import { findings, rates, readings } from "./readings.js";
 import { thumb } from "./thumbs.js";
-import { fields, fromAddress, refresh, toAddress } from "./settings.js";
+import { fields, firstMistake, fromAddress, refresh, toAddress } from "./settings.js";
 import { SPEEDS, Trainer } from "./trainer.js";
 import { write } from "./link.js";
 
@@ -76,7 +76,8 @@ export class NetworkView {
       hidden: (hidden) => this.#change({ hidden }),
     });
     this.#own = ownPoints(id("own"), hello, this.#settings, () => this.#again());
-    fields(hello, this.#settings, id("settings"), id("data-settings"), (name) => this.#set(name));
+    fields(hello, this.#settings, { training: id("settings"), data: id("data-settings") },
+      (name) => this.#set(name), (mistake) => this.#failed(mistake));
     sets(hello, (set) => this.#change({ set }));
     this.#buttons();
     onTheme(() => this.#paint());
@@ -125,7 +126,8 @@ export class NetworkView {
 
   /** A setting was changed by its field. @param {keyof Settings} name */
   #set(name) {
-    if (name !== "learning_rate") return this.#again();
+    if (name !== "learning_rate" || this.#trainer.isRefused) return this.#again();
+    allIsWell();
     this.#trainer.learningRate(this.#settings.learning_rate);
     this.#share();
   }
@@ -138,6 +140,8 @@ export class NetworkView {
     if (settings.set === "own" && settings.points.length === 0) settings.points = FIRST_POINTS;
     refresh(settings);
     showSet(settings);
+    const mistake = firstMistake();
+    if (mistake) return this.#trainer.refuse(mistake);
     this.#share();
     this.#trainer.begin({ ...settings, points: settings.set === "own" ? settings.points : [] });
   }
@@ -150,8 +154,7 @@ export class NetworkView {
   #begin(begun) {
     this.#begun = begun;
     this.#frame = begun.frame;
-    id("problem").hidden = true;
-    for (const input of document.querySelectorAll("#network [aria-invalid]")) input.removeAttribute("aria-invalid");
+    allIsWell();
     this.#curve.clear();
     this.#diagram.shape(this.#settings);
     if (this.#choice && outside(this.#choice, begun.layers)) this.#choice = null;
@@ -246,6 +249,12 @@ export class NetworkView {
     id("problem").hidden = false;
     document.getElementById(`set-${error.field}`)?.setAttribute("aria-invalid", "true");
   }
+}
+
+/** Takes the message away, and its mark on a field. */
+function allIsWell() {
+  id("problem").hidden = true;
+  for (const input of document.querySelectorAll("#network [aria-invalid]")) input.removeAttribute("aria-invalid");
 }
 
 /** @param {Choice} choice @param {number[]} layers */

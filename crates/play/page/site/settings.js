@@ -1,6 +1,7 @@
 // The settings of a network: fields of the page, and text in the address.
 
 import { make, number } from "./dom.js";
+import { EngineError } from "./transport.js";
 
 /** @import {Hello, Point, Settings} from "../types.js" */
 
@@ -35,7 +36,7 @@ const ofData = ({ limits }) => [
   { name: "noise", label: "Noise", range: [0, 0.5, 0.05] },
   { name: "test_share", label: "Share to test on", range: [0, 0.9, 0.1] },
   { name: "batch_size", label: "Batch size", range: [1, Math.min(100, limits.batch_size), 1] },
-  { name: "seed", label: "Seed", step: "1", least: 0, most: 999999 },
+  { name: "seed", label: "Seed", step: "1", least: 0, most: Number.MAX_SAFE_INTEGER },
 ];
 
 /** @param {Field} field @param {Settings} settings */
@@ -59,11 +60,11 @@ function control(field, settings) {
  * Makes the fields, and tells which of them changes.
  * @param {Hello} hello
  * @param {Settings} settings
- * @param {HTMLElement} training
- * @param {HTMLElement} data
+ * @param {{ training: HTMLElement, data: HTMLElement }} places
  * @param {(name: keyof Settings) => void} changed
+ * @param {(mistake: EngineError) => void} wrong what was typed is no value
  */
-export function fields(hello, settings, training, data, changed) {
+export function fields(hello, settings, { training, data }, changed, wrong) {
   const all = [...ofTraining(hello), ...ofData(hello)];
   training.replaceChildren(...ofTraining(hello).map((field) => control(field, settings)));
   data.replaceChildren(...ofData(hello).map((field) => control(field, settings)));
@@ -71,7 +72,10 @@ export function fields(hello, settings, training, data, changed) {
     const input = event.target;
     if (!(input instanceof HTMLInputElement || input instanceof HTMLSelectElement)) return;
     const field = all.find(({ name }) => name === input.name);
-    if (!field || !input.checkValidity() || input.value === "") return;
+    if (!field) return;
+    const found = mistake(input);
+    if (found) return wrong(found);
+    if (input.value === "") return;
     Object.assign(settings, { [field.name]: field.choices ? input.value : Number(input.value) });
     if (field.name === "optimizer") usualRate(hello, settings);
     refresh(settings);
@@ -81,6 +85,20 @@ export function fields(hello, settings, training, data, changed) {
     place.addEventListener("input", take);
     place.addEventListener("submit", (event) => event.preventDefault());
   }
+}
+
+/** What is wrong with a field, if anything is. @param {HTMLInputElement | HTMLSelectElement} input */
+function mistake(input) {
+  if (input instanceof HTMLSelectElement || input.checkValidity()) return null;
+  const most = input.max === "" ? "" : ` to ${Number(input.max).toLocaleString("en")}`;
+  const kind = input.step === "1" ? "a whole number" : "a number";
+  return new EngineError({ message: `it must be ${kind} from ${input.min}${most}`, where: input.name });
+}
+
+/** The first field with a value that is none, as a link can bring it; `refresh` comes before. */
+export function firstMistake() {
+  const inputs = [...document.querySelectorAll("input[id^=set-]")];
+  return inputs.map((input) => (input instanceof HTMLInputElement ? mistake(input) : null)).find(Boolean) ?? null;
 }
 
 /** Another optimiser goes with another rate. @param {Hello} hello @param {Settings} settings */

@@ -36,6 +36,8 @@ export class Trainer {
   #asking = null;
   /** Frames of a network that was begun anew meanwhile are not drawn. */
   #generation = 0;
+  /** Why there is no network with the newest settings, if that was refused. @type {unknown} */
+  #refused = null;
   /** @type {Frame | null} */
   #fresh = null;
   #speed = "epoch";
@@ -57,6 +59,7 @@ export class Trainer {
 
   play() {
     if (this.playing) return;
+    if (this.isRefused) return this.#listener.failed(this.#refused);
     this.playing = true;
     this.#counted = { frames: 0, steps: 0, since: performance.now() };
     this.#listener.playing(true);
@@ -71,13 +74,28 @@ export class Trainer {
   async step() {
     this.pause();
     await this.#asking;
-    await this.#ask(1);
+    if (this.isRefused) this.#listener.failed(this.#refused);
+    else await this.#ask(1);
+  }
+
+  /** Whether there is no network to train with the newest settings. */
+  get isRefused() {
+    return this.#refused !== null;
+  }
+
+  /** The newest settings are none that the engine could be asked for. @param {unknown} error */
+  refuse(error) {
+    this.#generation += 1;
+    this.#fresh = null;
+    this.#refused = error;
+    this.#fail(this.#generation, error);
   }
 
   /** @param {Settings} settings */
   async begin(settings) {
     const mine = (this.#generation += 1);
     this.#fresh = null;
+    this.#refused = null;
     try {
       const begun = await this.#engine.call("network.begin", settings);
       if (mine !== this.#generation) return;
@@ -85,6 +103,7 @@ export class Trainer {
       this.#rate = undefined;
       this.#listener.begun(begun);
     } catch (error) {
+      if (mine === this.#generation) this.#refused = error;
       this.#fail(mine, error);
     }
   }

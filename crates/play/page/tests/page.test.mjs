@@ -244,6 +244,7 @@ for (const [place, serve] of PLACES) {
       await page.locator("#doctor").filter({ hasText: "Nothing to report." }).waitFor();
       await page.selectOption("#set-init", "zeros");
       await page.locator(".finding").filter({ hasText: "all neurons begin alike" }).waitFor();
+      assert.equal(await text(page, ".finding .cure"), "draw the weights at random, by he-normal");
     }));
 
     test("settings that the engine refuses are named and marked", () => at("#network", async (page) => {
@@ -256,6 +257,31 @@ for (const [place, serve] of PLACES) {
       await page.locator("#problem").waitFor({ state: "hidden" });
       await page.goto(`${server.url}#network?hidden=1000`);
       await page.locator("#problem").filter({ hasText: /^hidden: it goes/ }).waitFor();
+      for (const button of ["#play", "#one"]) {
+        await page.click(button);
+        assert.match(await text(page, "#problem"), /^hidden: it goes/);
+        assert.equal(await text(page, "#play"), "Play");
+      }
+    }));
+
+    test("a seed that is none is named, typed or in a link", () => at("#network", async (page) => {
+      const named = page.locator("#problem").filter({ hasText: /^Seed: it must be a whole number from 0 to 9,007,199,254,740,991$/ });
+      for (const seed of ["-1", "1.5", "9007199254740993"]) {
+        await page.fill("#set-seed", seed);
+        await named.waitFor();
+        assert.equal(await page.getAttribute("#set-seed", "aria-invalid"), "true");
+        await page.fill("#set-seed", "7");
+        await page.locator("#problem").waitFor({ state: "hidden" });
+        await page.goto("about:blank");
+        await page.goto(`${server.url}#network?seed=${seed}`);
+        await named.waitFor();
+        await page.click("#play");
+        await named.waitFor();
+        assert.equal(await text(page, "#play"), "Play");
+      }
+      await page.fill("#set-seed", "9007199254740991");
+      await page.locator("#problem").waitFor({ state: "hidden" });
+      assert.match(page.url(), /seed=9007199254740991/);
     }));
 
     test("points come by clicks and from tables, and mistakes are named", () => at("#network?set=own", async (page) => {

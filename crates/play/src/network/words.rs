@@ -1,10 +1,10 @@
 //! Names and numbers of a network, as they are read.
 
-use chainrule::{Model, number};
+use chainrule::{Model, rounded};
 
 /// A number with four significant digits.
 pub(super) fn short(value: f64) -> String {
-    number(format!("{value:.3e}").parse().unwrap_or(value))
+    rounded(value, 4)
 }
 
 /// `a¹₂`: a letter with its layer above and its neuron, counted from 1, below.

@@ -1,0 +1,6 @@
+//! The tests of pictures, as one program.
+
+mod networks;
+mod pictures;
+mod report;
+mod samples;
