@@ -70,7 +70,7 @@ impl Playground {
     }
 
     fn playing(&mut self) -> Result<&mut Playing, Failure> {
-        self.network.as_mut().ok_or_else(|| Failure::new("there is no network yet: begin one with settings that fit"))
+        self.network.as_mut().ok_or_else(|| Failure::new("there is no network yet: begin one with network.begin"))
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Settings {
-    /// One of [`Hello::sets`].
+    /// One of [`Hello::sets`](super::Hello::sets).
     pub set: String,
     /// x, y and the label (0 or 1) of each point, for the set `own`.
     pub points: Vec<[f64; 3]>,
@@ -16,7 +16,7 @@ pub struct Settings {
     pub noise: f64,
     /// The share of the points that is only tested on.
     pub test_share: f64,
-    /// The features that the network takes, of [`Hello::features`].
+    /// The features that the network takes, of [`Hello::features`](super::Hello::features).
     pub features: Vec<String>,
     /// The neurons of each hidden layer.
     pub hidden: Vec<usize>,
