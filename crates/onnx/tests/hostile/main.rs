@@ -2,6 +2,7 @@
 
 mod chains;
 mod proto;
+mod regions;
 
 use chainrule::engine::Graph;
 use chainrule_onnx::{Given, Names, OnnxModel, Tensor, node_test::Case};
