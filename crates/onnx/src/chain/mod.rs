@@ -74,6 +74,8 @@ impl OnnxModel {
             scope: Scope::new(),
             chain: Chain::new(rows(input), sizes(input)),
             heads: HashSet::from([input.name.clone()]),
+            links: links(graph),
+            last_link: 0,
             seen: HashMap::from([(input.name.clone(), Seen { sizes: sizes(input), ..Seen::default() })]),
             shapes: HashSet::new(),
             moments: Moments::default(),
@@ -85,7 +87,9 @@ impl OnnxModel {
             let stored = walk.importer.stored(proto)?;
             walk.scope.insert(proto.name.clone(), stored);
         }
+        walk.last_link = walk.links.get(&input.name).copied().unwrap_or(0);
         for (at, node) in graph.node.iter().enumerate() {
+            walk.chain.is_kept = walk.last_link > at;
             walk.node(node, &graph.node[at + 1..]).map_err(|fault| match fault.at(label(node)) {
                 OnnxError::Node { node, problem } | OnnxError::Unsupported { node, problem } => {
                     OnnxError::NoChain(format!("node {node}: {problem}"))
@@ -111,6 +115,12 @@ fn texts(graph: &GraphProto) -> HashMap<String, Vec<String>> {
     let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
     let stored = graph.initializer.iter().filter(|proto| proto.data_type == DataType::String as i32);
     stored.map(|proto| (proto.name.clone(), proto.string_data.iter().map(text).collect())).collect()
+}
+
+/// The last node that adds each value to another.
+fn links(graph: &GraphProto) -> HashMap<String, usize> {
+    let adds = graph.node.iter().enumerate().filter(|(_, node)| node.op_type == "Add");
+    adds.flat_map(|(at, node)| node.input.iter().map(move |name| (name.clone(), at))).collect()
 }
 
 /// The sizes of an input with samples along the first axis, where it says them.
@@ -152,6 +162,9 @@ struct Walk<'m, 'g> {
     chain: Chain,
     /// The names of what the last layer so far gives.
     heads: HashSet<String>,
+    links: HashMap<String, usize>,
+    /// The last node that adds a head to another value.
+    last_link: usize,
     /// All that has been a head.
     seen: HashMap<String, Seen>,
     /// Known numbers that come from the sizes of a value, as if there were one sample.
@@ -193,8 +206,6 @@ impl Walk<'_, '_> {
         if let Some(head) = head {
             self.chain.channels_last = head.channels_last;
         }
-        // A link that comes later adds the head as it is.
-        self.chain.is_kept = rest.iter().any(|node| node.op_type == "Add" && self.takes_head(node));
         let (layers, in_order) = (self.chain.layers.len(), self.chain.by_place.is_none());
         let stays = if goes_on || Moments::begin(&step, &self.chain) {
             if !self.moments.take(&step, &self.heads, &mut self.chain)? {
@@ -236,9 +247,10 @@ impl Walk<'_, '_> {
         }
         if !stays {
             self.heads.clear();
-            (self.moments, self.gate) = (Moments::default(), None);
+            (self.moments, self.gate, self.last_link) = (Moments::default(), None, 0);
         }
         let Some(name) = node.output.first() else { return };
+        self.last_link = self.last_link.max(self.links.get(name).copied().unwrap_or(0));
         let seen = Seen { sizes: self.chain.sizes(), channels_last: self.chain.channels_last, taken: None };
         self.seen.insert(name.clone(), seen);
         self.heads.insert(name.clone());
