@@ -182,6 +182,27 @@ fn a_network_of_scikit_learn_is_evaluated_and_trained_on() {
     assert!(after > 0.93, "{before} became {after}");
 }
 
+#[test]
+fn norms_and_links_of_pytorch_and_keras_are_explained_and_trained_on() {
+    let folder = TempDir::new().unwrap();
+    let iris = format!("{}/../../data/tables/iris.csv", env!("CARGO_MANIFEST_DIR"));
+    let head = fs::read_to_string(&iris).unwrap().lines().next().unwrap().to_owned();
+    let (columns, target) = head.rsplit_once(',').unwrap();
+    for (name, layers) in
+        [("torch_mlp_script", "residual(dense 8, layernorm, dense 8"), ("keras_mlp", "dense 6, rmsnorm")]
+    {
+        let names = ["--features", columns, "--target", target, "--classes", "setosa,versicolor,virginica"];
+        chainrule(&folder).arg("import").arg(fixture(name)).args(names).args(["--out", "start"]).assert().success();
+        let before = accuracy(&folder, "start", &iris);
+        chainrule(&folder).args(["explain", "start", &iris, "--row", "3"]).assert().success();
+        let on =
+            ["train", &iris, "--target", target, "--from", "start", "--epochs", "30", "--lr", "0.01", "--out", "more"];
+        chainrule(&folder).args(on).assert().success().stdout(contains(layers));
+        let after = accuracy(&folder, "more", &iris);
+        assert!(after > 0.93, "{name}: {before} became {after}");
+    }
+}
+
 /// Images of 14 by 14 pixels with a bright square, whose place is the class.
 fn write_squares(folder: &TempDir, name: &str, count: usize) {
     let mut images: Vec<u8> = [2051_u32, count as u32, 14, 14].iter().flat_map(|n| n.to_be_bytes()).collect();
@@ -199,16 +220,21 @@ fn write_squares(folder: &TempDir, name: &str, count: usize) {
 }
 
 #[test]
-fn a_convolution_of_pytorch_is_evaluated_and_trained_on() {
+fn convolutions_of_pytorch_and_keras_are_evaluated_and_trained_on() {
     let folder = TempDir::new().unwrap();
     write_squares(&folder, "train", 400);
     write_squares(&folder, "t10k", 100);
-    for name in ["torch_dynamo", "torch_script"] {
+    for (name, layer) in [
+        ("torch_dynamo", "conv 3x3 8 stride 2"),
+        ("torch_script", "conv 3x3 8 stride 2"),
+        ("torch_residual_dynamo", "residual(conv 3x3 4 pad 1, relu, conv 3x3 4 pad 1), relu, maxpool 2"),
+        ("keras_digits", "1x14x14, conv 3x3 4, relu, conv 1x1 4 groups 4, maxpool 2"),
+    ] {
         chainrule(&folder).arg("import").arg(fixture(name)).args(["--pixels", "--out", "start"]).assert().success();
         let before = accuracy(&folder, "start", "squares");
         assert!(before < 0.6, "its weights are random: {before}");
         let on = ["train", "squares", "--from", "start", "--lr", "0.003", "--epochs", "8", "--out", "more"];
-        chainrule(&folder).args(on).assert().success().stdout(contains("conv 3x3 8 stride 2"));
+        chainrule(&folder).args(on).assert().success().stdout(contains(layer));
         let after = accuracy(&folder, "more", "squares");
         assert!(after > 0.95, "{name}: {before} became {after}");
         chainrule(&folder).args(["explain", "more", "squares", "--row", "3"]).assert().success();

@@ -1,4 +1,4 @@
-//! Models of PyTorch and scikit-learn (`make_fixtures.py`), imported as ours and as graphs, against what these
+//! Models of PyTorch and scikit-learn (`make_fixtures.py`) and of Keras (`make_keras_fixtures.py`), imported as ours and as graphs, against what these
 //! libraries said of the same samples.
 
 use chainrule::data::{Dataset, Matrix, Values};
@@ -72,6 +72,89 @@ fn networks_of_pytorch() {
         let found = imported.session::<f32>().unwrap().run(&[&x.concat()]).unwrap();
         let found: Vec<Vec<f64>> = found[0].chunks(5).map(|row| row.iter().map(|&v| v.into()).collect()).collect();
         assert_near(&found, &logits);
+    }
+}
+
+/// Chains with norms and links, and with channels last: the file, and the layers that it is.
+const CHAINS: [(&str, &str); 11] = [
+    ("torch_residual_dynamo", RESIDUAL),
+    ("torch_residual_script", RESIDUAL),
+    ("torch_norms_dynamo", NORMS),
+    ("torch_norms_script", NORMS),
+    ("torch_mlp_dynamo", PERCEPTRON),
+    ("torch_mlp_script", PERCEPTRON),
+    ("torch_rms_dynamo", "5, dense 6, dense 6, rmsnorm, silu, residual(dense 6, rmsnorm, dense 6), dense 3"),
+    (
+        "keras_mlp",
+        "4, dense 8, relu, dense 8, dense 7, dense 7, layernorm, silu, dense 6, dense 6, rmsnorm, tanh, dense 3",
+    ),
+    (
+        "keras_cnn",
+        "2x12x10, conv 3x3 4 pad 1, relu, maxpool 2, conv 3x3 6, leaky-relu, avgpool 2, dense 8, tanh, dense 3",
+    ),
+    ("keras_digits", "1x14x14, conv 3x3 4, relu, conv 1x1 4 groups 4, maxpool 2, dense 5"),
+    (
+        "keras_residual",
+        "2x8x6, conv 3x3 4 pad 1, relu, residual(conv 3x3 4 pad 1, relu, conv 3x3 4 pad 1), relu, \
+         residual(conv 3x3 4 pad 1, relu, conv 3x3 4 pad 1), relu, globalavgpool, dense 3",
+    ),
+];
+
+const RESIDUAL: &str = "1x14x14, conv 3x3 4 pad 1, relu, residual(conv 3x3 4 pad 1, relu, conv 3x3 4 pad 1), relu, maxpool 2, \
+                        residual(conv 1x1 4 groups 4, relu, conv 3x3 4 pad 1), globalavgpool, dense 5";
+// A norm above a bias stands on a layer of its own.
+const NORMS: &str = "2x6x6, conv 3x3 4 pad 1, conv 1x1 4 groups 4, groupnorm 2, relu, conv 3x3 4, groupnorm 4, elu, \
+                     conv 1x1 4 groups 4, layernorm, maxpool 2, dense 6, dense 6, layernorm, tanh, dense 3";
+const PERCEPTRON: &str =
+    "4, dense 8, dense 8, layernorm, relu, residual(dense 8, layernorm, dense 8, silu, dense 8), dense 3";
+
+/// The form of the inputs of a file of Keras: height, width, channels.
+fn channels_last(name: &str) -> Option<[usize; 3]> {
+    match name {
+        "keras_cnn" => Some([12, 10, 2]),
+        "keras_digits" => Some([14, 14, 1]),
+        "keras_residual" => Some([8, 6, 2]),
+        _ => None,
+    }
+}
+
+/// A sample with its channels first.
+fn channels_first(sample: &[f32], [h, w, c]: [usize; 3]) -> Vec<f32> {
+    (0..c * h * w).map(|at| sample[at % (h * w) * c + at / (h * w)]).collect()
+}
+
+#[test]
+fn chains_with_norms_and_links() {
+    for (name, text) in CHAINS {
+        let (x, outputs) = golden(name);
+        let model = OnnxModel::load(&fixture(&format!("{name}.onnx"))).unwrap().to_model(&Names::default());
+        let model = model.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(model.network.to_string(), text, "{name}");
+        let x = match channels_last(name) {
+            Some(sizes) => x.iter().map(|sample| channels_first(sample, sizes)).collect(),
+            None => x,
+        };
+        let is_softmax = matches!(name, "keras_mlp" | "keras_digits");
+        let wanted = if is_softmax { outputs } else { outputs.iter().map(|row| softmax(row)).collect() };
+        assert_near(&predictions(&model, &x), &wanted);
+    }
+}
+
+#[test]
+fn graphs_of_keras() {
+    for (name, _) in CHAINS.iter().filter(|(name, _)| name.starts_with("keras")) {
+        let (x, outputs) = golden(name);
+        let sizes = match channels_last(name) {
+            Some(sizes) => [&[x.len()][..], &sizes].concat(),
+            None => vec![x.len(), x[0].len()],
+        };
+        let graph = Graph::new();
+        let given = Given { sizes: [("x".to_owned(), sizes)].into(), ..Given::default() };
+        let imported = OnnxModel::load(&fixture(&format!("{name}.onnx"))).unwrap().import(&graph, &given).unwrap();
+        let found = imported.session::<f32>().unwrap().run(&[&x.concat()]).unwrap();
+        let rows = found[0].chunks(outputs[0].len());
+        let found: Vec<Vec<f64>> = rows.map(|row| row.iter().map(|&value| value.into()).collect()).collect();
+        assert_near(&found, &outputs);
     }
 }
 

@@ -6,7 +6,6 @@
 
 import gzip
 import json
-import pathlib
 
 import numpy as np
 import onnx
@@ -18,21 +17,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-HERE = pathlib.Path(__file__).parent / "fixtures"
-
-
-def save(name, model, x, outputs):
-    """The model without its comments, and samples with what is said of them."""
-    for node in model.graph.node:
-        node.doc_string = ""
-        del node.metadata_props[:]
-    del model.graph.value_info[:]
-    del model.metadata_props[:]
-    model.graph.name = name
-    del model.graph.metadata_props[:]
-    (HERE / f"{name}.onnx").write_bytes(model.SerializeToString())
-    rows = {"x": x.reshape(len(x), -1).tolist(), "outputs": np.asarray(outputs).tolist()}
-    (HERE / f"{name}.json").write_text(json.dumps(rows))
+from golden import HERE, save
 
 
 class Net(torch.nn.Module):
@@ -51,18 +36,68 @@ class Net(torch.nn.Module):
         return self.fc2(x)
 
 
-def torch_network(dynamo):
-    torch.manual_seed(0)
-    net = Net().eval()
-    x = torch.rand(6, 1, 14, 14)
-    name = "torch_dynamo" if dynamo else "torch_script"
+class Around(torch.nn.Sequential):
+    """x + f(x)."""
+
+    def forward(self, x):
+        return x + super().forward(x)
+
+
+def torch_chain(name, net, x, dynamo):
+    """A chain of layers, by one of the exporters."""
+    net = net.eval()
+    name = f"{name}_{'dynamo' if dynamo else 'script'}"
     path = HERE / f"{name}.onnx"
-    axes = {"dynamic_shapes": {"x": {0: torch.export.Dim("n")}}} if dynamo else {"dynamic_axes": {"x": {0: "n"}}}
+    axes = {"dynamic_shapes": ({0: torch.export.Dim("n")},)} if dynamo else {"dynamic_axes": {"x": {0: "n"}}}
     torch.onnx.export(net, (x,), str(path), dynamo=dynamo, input_names=["x"], **axes)
     model = onnx.load(str(path))
     for extra in HERE.glob("*.data"):
         extra.unlink()
     save(name, model, x.numpy(), net(x).detach().numpy())
+
+
+def torch_network():
+    for dynamo in (True, False):
+        torch.manual_seed(0)
+        net = Net().eval()
+        torch_chain("torch", net, torch.rand(6, 1, 14, 14), dynamo)
+
+
+def torch_norms_and_links():
+    nn = torch.nn
+    conv = lambda a, b: nn.Conv2d(a, b, 3, padding=1, bias=False)
+    torch.manual_seed(2)
+    nets = {
+        "residual": (nn.Sequential(
+            conv(1, 4), nn.BatchNorm2d(4), nn.ReLU(),
+            Around(conv(4, 4), nn.BatchNorm2d(4), nn.ReLU(), conv(4, 4), nn.BatchNorm2d(4)), nn.ReLU(), nn.MaxPool2d(2),
+            Around(nn.BatchNorm2d(4), nn.ReLU(), conv(4, 4)), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5),
+        ), torch.rand(6, 1, 14, 14)),
+        "norms": (nn.Sequential(
+            nn.Conv2d(2, 4, 3, padding=1), nn.GroupNorm(2, 4), nn.ReLU(), nn.Conv2d(4, 4, 3),
+            nn.InstanceNorm2d(4, affine=True), nn.ELU(), nn.LayerNorm([4, 4, 4], elementwise_affine=False),
+            nn.MaxPool2d(2), nn.Flatten(), nn.Linear(16, 6), nn.LayerNorm(6, eps=1e-3), nn.Tanh(), nn.Linear(6, 3),
+        ), torch.randn(6, 2, 6, 6)),
+        "mlp": (nn.Sequential(
+            nn.Linear(4, 8), nn.LayerNorm(8), nn.ReLU(),
+            Around(nn.LayerNorm(8), nn.Linear(8, 8), nn.SiLU(), nn.Linear(8, 8)), nn.Linear(8, 3),
+        ), torch.randn(6, 4)),
+        "rms": (nn.Sequential(
+            nn.Linear(5, 6), nn.RMSNorm(6), nn.SiLU(), Around(nn.RMSNorm(6, eps=1e-2), nn.Linear(6, 6)), nn.Linear(6, 3),
+        ), torch.randn(6, 5)),
+    }
+    for name, (net, x) in nets.items():
+        for module in net.modules():
+            if isinstance(module, (nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d, nn.LayerNorm, nn.RMSNorm)):
+                for parameter in module.parameters():
+                    parameter.data += 0.3 * torch.randn_like(parameter)
+            if isinstance(module, nn.BatchNorm2d):
+                module.running_mean.normal_()
+                module.running_var.uniform_(0.5, 2)
+        for dynamo in (True, False):
+            # The older exporter has no RMSNorm.
+            if dynamo or name != "rms":
+                torch_chain(f"torch_{name}", net, x, dynamo)
 
 
 class Block(torch.nn.Module):
@@ -178,7 +213,7 @@ def sklearn_networks():
 
 if __name__ == "__main__":
     HERE.mkdir(exist_ok=True)
-    torch_network(True)
-    torch_network(False)
+    torch_network()
+    torch_norms_and_links()
     torch_graphs()
     sklearn_networks()

@@ -21,7 +21,7 @@ const FAMILIES: &str = "
     OneHot Pad Range Reshape ReverseSequence ScatterElements ScatterND Shape Size Slice SpaceToDepth Split Squeeze Tile
     Transpose Trilu Unsqueeze
     Einsum Gemm MatMul MatMulInteger QLinearMatMul
-    CausalConvWithState Conv ConvInteger ConvTranspose DeformConv QLinearConv
+    CausalConvWithState Conv ConvInteger ConvTranspose DeformConv QLinearConv RoiAlign
     AveragePool GlobalAveragePool GlobalMaxPool LpPool MaxPool MaxUnpool
     BatchNormalization GroupNormalization InstanceNormalization LRN LayerNormalization LpNormalization RMSNormalization
     Celu Elu Gelu HardSigmoid HardSwish Hardmax LeakyRelu LogSoftmax PRelu Relu Selu Shrink Sigmoid Softmax Softplus

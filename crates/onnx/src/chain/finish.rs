@@ -13,6 +13,9 @@ impl Chain {
     pub(super) fn finish(mut self, tail: Tail, names: &Names) -> Result<Model, OnnxError> {
         let no_chain = |problem: &str| OnnxError::NoChain(problem.to_owned());
         let input = self.input.ok_or_else(|| no_chain("it does not say what it takes"))?;
+        if self.by_place.is_some() || self.cut.is_some() {
+            return Err(no_chain("its outputs lie in another order than those of its last layer"));
+        }
         let (outputs, sigmoid) = self.end();
         let last = self.layers.last_mut().ok_or_else(|| no_chain("it has no layers"))?;
         let (loss, is_value) = match tail.end {
@@ -39,8 +42,12 @@ impl Chain {
             names.task(&tail.labels, outputs)?
         };
         let network = Network::of(input, self.layers.iter().map(|weighed| weighed.layer).collect())?;
-        let numbers: Vec<f32> =
-            self.layers.iter().flat_map(|l| l.weight.iter().chain(&l.bias)).map(|&value| value as f32).collect();
+        let numbers: Vec<f32> = self
+            .layers
+            .iter()
+            .flat_map(|l| l.weight.iter().chain(&l.bias).chain(&l.gain))
+            .map(|&value| value as f32)
+            .collect();
         names.model(network, (loss, task), scaling(&self.shift, &self.scale), &numbers)
     }
 }

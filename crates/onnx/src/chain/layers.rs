@@ -1,7 +1,8 @@
 //! The layers of a chain while they are collected.
 
-use super::Step;
+use super::step::Step;
 use crate::error::{Fault, wrong};
+use crate::kind::Kind;
 use crate::tensor::Tensor;
 use chainrule::{Activation, Kernel, Layer, Network, Pool, PoolKind, SampleShape};
 
@@ -10,38 +11,64 @@ pub(super) struct Weighed {
     pub(super) layer: Layer,
     pub(super) weight: Vec<f64>,
     pub(super) bias: Vec<f64>,
+    /// One a channel where there is a norm.
+    pub(super) gain: Vec<f64>,
 }
 
 /// What has been understood so far.
 pub(super) struct Chain {
     /// What the network takes.
     pub(super) input: Option<SampleShape>,
+    /// How many samples there are, if the file says it.
+    pub(super) rows: Option<i64>,
+    /// The sizes of a sample of the head, as long as there is no layer.
+    pub(super) begins: Option<Vec<usize>>,
     /// What the last layer gives.
-    form: Option<SampleShape>,
+    pub(super) form: Option<SampleShape>,
+    /// Whether the channels of the head are its last axis, as in TensorFlow.
+    pub(super) channels_last: bool,
+    /// The planes that a flat head had when its channels were last: its numbers lie place by place.
+    pub(super) by_place: Option<[usize; 3]>,
+    /// Into how many groups of a norm a sample of the head is cut.
+    pub(super) cut: Option<usize>,
+    /// Whether a link takes the head as well, so that it stays what it is.
+    pub(super) is_kept: bool,
     /// What is done to the inputs: (x − shift) · scale.
     pub(super) shift: Vec<f64>,
     pub(super) scale: Vec<f64>,
     pub(super) layers: Vec<Weighed>,
     /// Whether the outputs are exponents.
     pub(super) exponent: bool,
-    /// The head goes on beside its sigmoid until both are multiplied.
-    gating: bool,
+    /// How many weights have layers of their own, which are not stored.
+    own: usize,
 }
 
 /// Kinds that differ less than this are the same setting.
 const NEAR: f32 = 1e-6;
 
+/// How many weights layers of their own may have, beside twice as many as are stored.
+const MOST_OWN: usize = 1 << 20;
+
 impl Chain {
-    pub(super) fn new(input: Option<SampleShape>) -> Self {
-        Self {
-            input,
-            form: input,
+    /// A chain that begins with so many samples of these sizes.
+    pub(super) fn new(rows: Option<i64>, sizes: Option<Vec<usize>>) -> Self {
+        let mut chain = Self {
+            input: None,
+            rows,
+            begins: None,
+            form: None,
+            channels_last: false,
+            by_place: None,
+            cut: None,
+            is_kept: false,
             shift: Vec::new(),
             scale: Vec::new(),
             layers: Vec::new(),
             exponent: false,
-            gating: false,
-        }
+            own: 0,
+        };
+        chain.begin(sizes);
+        chain
     }
 
     /// Number of outputs, and whether the last layer ends with a sigmoid.
@@ -50,34 +77,42 @@ impl Chain {
         (outputs, self.layers.last().is_some_and(|last| last.layer.activation == Activation::Sigmoid))
     }
 
-    /// Takes a node into the chain; says whether the head keeps its other names.
-    pub(super) fn take(&mut self, step: &Step<'_>) -> Result<bool, Fault> {
-        if self.exponent && !matches!(step.node.op_type.as_str(), "Cast" | "Identity" | "Min") {
+    /// Refuses an operation that cannot follow what came last.
+    pub(super) fn check(&self, op: &str) -> Result<(), Fault> {
+        if self.exponent && !matches!(op, "Cast" | "Identity" | "Min") {
             return wrong!("it follows an exponential, which only ends a chain");
         }
-        if self.gating {
-            self.gating = false;
-            return self.activation(Activation::Silu).map(|()| false);
+        if self.cut.is_some() && !matches!(op, "Reshape" | "InstanceNormalization" | "LayerNormalization" | "Identity")
+        {
+            return wrong!("it computes with groups of numbers, of which only norms are understood");
         }
+        Ok(())
+    }
+
+    /// Takes a node into the chain; says whether the head keeps its other names.
+    pub(super) fn take(&mut self, step: &Step<'_>) -> Result<bool, Fault> {
         match step.node.op_type.as_str() {
             "Identity" | "Dropout" => return Ok(true),
             "Cast" if self.layers.is_empty() || step.is_to_fractions() => return Ok(true),
             "Cast" => return wrong!("it makes whole numbers or truth values of what a layer gives"),
             "Flatten" if step.int("axis", 1) == 1 => self.flatten(),
-            "Reshape" => self.reshape(&step.known(1)?.ints())?,
+            "Reshape" => return self.reshape(&step.known(1)?.ints()),
+            "Squeeze" => return self.squeeze(step),
+            "Transpose" => return self.transpose(step),
             "Gemm" => self.gemm(step)?,
             "MatMul" => self.dense(step.known(1)?, false, None)?,
             "Conv" => self.conv(step)?,
             "MaxPool" => self.pool(step, PoolKind::Max)?,
             "AveragePool" => self.pool(step, PoolKind::Average)?,
-            "GlobalAveragePool" => self.whole_pool()?,
-            "BatchNormalization" => self.normalise(step)?,
+            "GlobalAveragePool" => self.whole_pool(PoolKind::Average)?,
+            "GlobalMaxPool" => self.whole_pool(PoolKind::Max)?,
+            "ReduceMean" => self.reduce(step, PoolKind::Average)?,
+            "ReduceMax" => self.reduce(step, PoolKind::Max)?,
+            "BatchNormalization" => self.batch_norm(step)?,
+            "LayerNormalization" | "RMSNormalization" => self.layer_norm(step)?,
+            "InstanceNormalization" | "GroupNormalization" => self.group_norm(step)?,
             "Scaler" => self.scaler(step)?,
             "Add" | "Sub" | "Mul" | "Div" => self.arithmetic(step)?,
-            "Sigmoid" if step.gated => {
-                self.gating = true;
-                return Ok(true);
-            }
             "Sigmoid" => self.activation(Activation::Sigmoid)?,
             "Tanh" => self.activation(Activation::Tanh)?,
             "Relu" => self.activation(Activation::Relu)?,
@@ -91,37 +126,13 @@ impl Chain {
             _ => {
                 return wrong!(
                     "it is none of the layers that a network of ours has (Gemm, MatMul, Conv, MaxPool, AveragePool, \
-                     Flatten, Reshape, BatchNormalization, Softmax, and the activations {})",
+                     Flatten, Reshape, BatchNormalization, LayerNormalization, InstanceNormalization, Softmax, and the \
+                     activations {})",
                     Activation::ALL.iter().map(|activation| activation.name()).collect::<Vec<_>>().join(", ")
                 );
             }
         }
         Ok(false)
-    }
-
-    fn flatten(&mut self) {
-        self.form = self.form.map(|form| SampleShape::Flat(form.len()));
-        if self.layers.is_empty() {
-            self.input = self.form;
-        }
-    }
-
-    /// `[rows, numbers]`, or before all layers `[rows, channels, height, width]`.
-    fn reshape(&mut self, sizes: &[i64]) -> Result<(), Fault> {
-        match sizes {
-            [_, count] if *count == -1 || self.form.is_some_and(|form| form.len() as i64 == *count) => self.flatten(),
-            [_, c, h, w] if self.layers.is_empty() && [c, h, w].iter().all(|&&size| size > 0) => {
-                let planes = SampleShape::Planes([c, h, w].map(|&size| size as usize));
-                if self.form.is_some_and(|form| form.len() != planes.len()) {
-                    return wrong!("{planes} cells of {} numbers", self.form.map_or(0, SampleShape::len));
-                }
-                (self.input, self.form) = (Some(planes), Some(planes));
-            }
-            other => {
-                return wrong!("sizes {other:?} are neither [rows, numbers] nor those of an image at the beginning");
-            }
-        }
-        Ok(())
     }
 
     fn gemm(&mut self, step: &Step<'_>) -> Result<(), Fault> {
@@ -145,12 +156,18 @@ impl Chain {
         let (inputs, outputs) = if transposed { (columns, rows) } else { (rows, columns) };
         match self.form {
             Some(SampleShape::Flat(count)) if count == inputs => {}
-            None if self.layers.is_empty() => self.input = Some(SampleShape::Flat(inputs)),
+            None if self.begins.is_none() && self.layers.is_empty() => self.begin(Some(vec![inputs])),
             Some(form) => return wrong!("weights for {inputs} inputs, and {form} come from below"),
             None => return wrong!("it is not known what comes from below"),
         }
-        let at =
-            |input: usize, output: usize| if transposed { output * inputs + input } else { input * outputs + output };
+        // Where a number of ours lies among those of the graph.
+        let place = |input: usize| match self.by_place {
+            Some([c, h, w]) => input % (h * w) * c + input / (h * w),
+            None => input,
+        };
+        let at = |input: usize, output: usize| {
+            if transposed { output * inputs + place(input) } else { place(input) * outputs + output }
+        };
         let values = weight.values();
         let weight = (0..inputs * outputs).map(|place| values[at(place / outputs, place % outputs)]).collect();
         let bias = match bias {
@@ -159,13 +176,66 @@ impl Chain {
             Some(bias) if bias.len() == 1 => vec![bias[0]; outputs],
             Some(bias) => return wrong!("{} biases for {outputs} outputs", bias.len()),
         };
-        self.layers.push(Weighed { layer: Layer::dense(outputs, Activation::Identity), weight, bias });
-        self.form = Some(SampleShape::Flat(outputs));
+        self.push(Layer::dense(outputs, Activation::Identity), weight, bias);
+        (self.form, self.by_place) = (Some(SampleShape::Flat(outputs)), None);
         Ok(())
     }
 
+    fn push(&mut self, layer: Layer, weight: Vec<f64>, bias: Vec<f64>) {
+        self.layers.push(Weighed { layer, weight, bias, gain: Vec::new() });
+        self.is_kept = false;
+    }
+
+    /// A layer that gives what it takes, for what cannot stand on the last one: a weight of 1 for each channel, or each
+    /// number.
+    pub(super) fn own_layer(&mut self) -> Result<(), Fault> {
+        let (Some(form), count) = (self.form, self.channels()) else {
+            return wrong!("it is not known what the model takes");
+        };
+        let is_flat = matches!(form, SampleShape::Flat(_));
+        let weights = if is_flat { count.saturating_mul(count) } else { count };
+        let stored = self.layers.iter().map(|layer| layer.weight.len()).sum::<usize>() - self.own;
+        if weights > (MOST_OWN + 2 * stored).saturating_sub(self.own) {
+            return wrong!(
+                "it does not fit on the layer below, and a layer of its own over {form} has too many weights"
+            );
+        }
+        self.own += weights;
+        if is_flat {
+            let mut weight = vec![0.0; weights];
+            weight.iter_mut().step_by(count + 1).for_each(|weight| *weight = 1.0);
+            return self.dense(&Tensor::new(Kind::Double, &[count, count], weight), false, None);
+        }
+        let layer = Layer::conv(count, [1, 1]);
+        let kernel = layer.kernel.map(|kernel| Kernel { groups: count, ..kernel });
+        self.push(Layer { kernel, ..layer }, vec![1.0; count], vec![0.0; count]);
+        self.measure()
+    }
+
+    /// Whether the head is the sums of the last layer, which nothing else needs as they are.
+    pub(super) fn is_open(&self) -> bool {
+        !self.is_kept
+            && self.layers.last().is_some_and(|Weighed { layer, .. }| {
+                let is_flat = matches!(self.form, Some(SampleShape::Flat(_)));
+                let is_plain = layer.pool.is_none() && layer.residual.is_none();
+                is_plain && layer.activation == Activation::Identity && is_flat == layer.kernel.is_none()
+            })
+    }
+
+    /// Adds what layer `begins`, counted from 0, takes.
+    pub(super) fn link(&mut self, begins: usize) -> Result<(), Fault> {
+        if !self.is_open() {
+            self.own_layer()?;
+        }
+        let passed = self.layers.len() - begins;
+        self.layers.last_mut().expect("one is open").layer.residual = Some(passed);
+        self.measure()
+    }
+
+    /// Channels, height and width of a head that has its channels first.
     fn planes(&self) -> Result<[usize; 3], Fault> {
         match self.form {
+            Some(SampleShape::Planes(_)) if self.channels_last => wrong!("channels last come from below"),
             Some(SampleShape::Planes(planes)) => Ok(planes),
             _ => wrong!("channels, height and width are wanted from below, and they are not known"),
         }
@@ -187,12 +257,12 @@ impl Chain {
             Some(bias) => bias.values().to_vec(),
             None => vec![0.0; outputs],
         };
-        self.layers.push(Weighed { layer, weight: weight.values().to_vec(), bias });
+        self.push(layer, weight.values().to_vec(), bias);
         self.measure()
     }
 
     /// The form that the last layer gives.
-    fn measure(&mut self) -> Result<(), Fault> {
+    pub(super) fn measure(&mut self) -> Result<(), Fault> {
         let input = self.input.ok_or_else(|| Fault::Wrong("it is not known what the model takes".to_owned()))?;
         let layers = self.layers.iter().map(|weighed| weighed.layer).collect();
         let network = Network::of(input, layers).map_err(|e| Fault::Wrong(e.to_string()))?;
@@ -227,146 +297,53 @@ impl Chain {
         if step.int("ceil_mode", 0) != 0 && (rest(0, height) || rest(1, width)) {
             return wrong!("a pool whose last window is not whole (ceil_mode)");
         }
+        if size == [height, width] && padding == [0, 0] {
+            return self.whole_pool(kind);
+        }
         self.add_pool(Pool { kind, size, stride, padding })
     }
 
-    fn whole_pool(&mut self) -> Result<(), Fault> {
+    fn whole_pool(&mut self, kind: PoolKind) -> Result<(), Fault> {
         self.planes()?;
-        self.add_pool(Pool { kind: PoolKind::Average, size: Pool::WHOLE, stride: [1, 1], padding: [0, 0] })
+        self.add_pool(Pool { kind, size: Pool::WHOLE, stride: [1, 1], padding: [0, 0] })
+    }
+
+    /// A mean or a maximum over height and width is a pool of the whole plane.
+    fn reduce(&mut self, step: &Step<'_>, kind: PoolKind) -> Result<(), Fault> {
+        let Some(axes) = step.axes(4)? else { return wrong!("it goes along all axes, that of the samples too") };
+        let sides = if self.channels_last { [1, 2] } else { [2, 3] };
+        if !matches!(self.form, Some(SampleShape::Planes(_))) || axes != sides {
+            return wrong!(
+                "it goes along axes {axes:?}: only height and width, or all of a sample in a norm, are understood"
+            );
+        }
+        self.add_pool(Pool { kind, size: Pool::WHOLE, stride: [1, 1], padding: [0, 0] })?;
+        if step.int("keepdims", 1) == 0 {
+            self.flatten();
+        }
+        Ok(())
     }
 
     fn add_pool(&mut self, pool: Pool) -> Result<(), Fault> {
-        match self.layers.last_mut() {
-            Some(last) if last.layer.pool.is_none() => last.layer.pool = Some(pool),
-            Some(_) => return wrong!("a second pool on one layer"),
-            None => return wrong!("a pool before the first layer"),
+        if self.is_kept || self.layers.last().is_none_or(|last| last.layer.pool.is_some()) {
+            self.own_layer()?;
         }
+        self.layers.last_mut().expect("there is one").layer.pool = Some(pool);
         self.measure()
     }
 
-    fn activation(&mut self, activation: Activation) -> Result<(), Fault> {
-        let Some(last) = self.layers.last_mut() else { return wrong!("an activation before the first layer") };
-        if last.layer.activation != Activation::Identity {
-            return wrong!("a second activation on one layer");
-        }
+    pub(super) fn activation(&mut self, activation: Activation) -> Result<(), Fault> {
         // The largest of what never falls is the value of the largest.
         let rises = !matches!(activation, Activation::Gelu | Activation::Silu);
-        if last.layer.pool.is_some_and(|pool| pool.kind != PoolKind::Max || !rises) {
-            return wrong!("an activation after a pool, where it makes a difference");
+        let fits = self.layers.last().is_some_and(|Weighed { layer, .. }| {
+            layer.activation == Activation::Identity
+                && layer.pool.is_none_or(|pool| pool.kind == PoolKind::Max && rises)
+        });
+        if self.is_kept || !fits {
+            self.own_layer()?;
         }
-        last.layer.activation = activation;
+        self.layers.last_mut().expect("there is one").layer.activation = activation;
         Ok(())
-    }
-
-    /// z · factor + more on the outputs of the last layer, which has no activation yet: one number each, or one for all.
-    fn on_outputs(&mut self, factor: &[f64], more: &[f64]) -> Result<(), Fault> {
-        let last = self.layers.last_mut().expect("asked for where there is one");
-        let outputs = last.layer.outputs;
-        let is_free = last.layer.activation == Activation::Identity && last.layer.pool.is_none();
-        if !is_free || [factor, more].iter().any(|part| part.len() != 1 && part.len() != outputs) {
-            return wrong!("arithmetic that is not one number for each output of the layer before it");
-        }
-        let of = |part: &[f64], output: usize| part[if part.len() == 1 { 0 } else { output }];
-        let inner = last.weight.len() / outputs;
-        for (place, weight) in last.weight.iter_mut().enumerate() {
-            *weight *= of(factor, if last.layer.kernel.is_some() { place / inner } else { place % outputs });
-        }
-        for (output, bias) in last.bias.iter_mut().enumerate() {
-            *bias = *bias * of(factor, output) + of(more, output);
-        }
-        Ok(())
-    }
-
-    fn normalise(&mut self, step: &Step<'_>) -> Result<(), Fault> {
-        if self.layers.is_empty() || step.int("training_mode", 0) != 0 {
-            return wrong!("a normalisation that is not of the outputs of a layer");
-        }
-        let [scale, bias, mean, variance] = [step.known(1)?, step.known(2)?, step.known(3)?, step.known(4)?];
-        let epsilon = f64::from(step.float("epsilon", 1e-5));
-        let count = scale.values().len();
-        if [bias, mean, variance].iter().any(|part| part.values().len() != count) {
-            return wrong!("its four lists are not as many");
-        }
-        let factor: Vec<f64> =
-            scale.values().iter().zip(variance.values()).map(|(s, v)| s / (v + epsilon).sqrt()).collect();
-        let more: Vec<f64> = (0..count).map(|at| bias.values()[at] - mean.values()[at] * factor[at]).collect();
-        self.on_outputs(&factor, &more)
-    }
-
-    fn scaler(&mut self, step: &Step<'_>) -> Result<(), Fault> {
-        let list = |name: &str| -> Vec<f64> {
-            step.attribute(name).map(|a| a.floats.iter().map(|&v| f64::from(v)).collect()).unwrap_or_default()
-        };
-        self.on_inputs(&list("scale"), &list("offset"))
-    }
-
-    /// (x − shift) · scale on the inputs, after what was done to them before.
-    fn on_inputs(&mut self, scale: &[f64], shift: &[f64]) -> Result<(), Fault> {
-        let Some(form) = self.form.or((scale.len() > 1).then_some(SampleShape::Flat(scale.len()))) else {
-            return wrong!("it is not known how many inputs there are");
-        };
-        (self.input, self.form) = (Some(form), Some(form));
-        let count = form.len();
-        let spread = |part: &[f64], usual: f64| -> Result<Vec<f64>, Fault> {
-            match (part, form) {
-                ([], _) => Ok(vec![usual; count]),
-                ([one], _) => Ok(vec![*one; count]),
-                (many, _) if many.len() == count => Ok(many.to_vec()),
-                (many, SampleShape::Planes([c, h, w])) if many.len() == c => {
-                    Ok(many.iter().flat_map(|&value| std::iter::repeat_n(value, h * w)).collect())
-                }
-                (many, _) => wrong!("{} numbers for {form} inputs", many.len()),
-            }
-        };
-        if self.scale.is_empty() {
-            (self.shift, self.scale) = (vec![0.0; count], vec![1.0; count]);
-        }
-        for (at, (scale, shift)) in spread(scale, 1.0)?.into_iter().zip(spread(shift, 0.0)?).enumerate() {
-            // ((x − a) · b − shift) · scale = (x − (a + shift / b)) · (b · scale).
-            self.shift[at] += shift / self.scale[at];
-            self.scale[at] *= scale;
-        }
-        Ok(())
-    }
-
-    /// On planes, numbers along one axis belong to the channels only if their shape says so: `[k]` lies along the width.
-    fn check_place(&self, part: &Tensor) -> Result<(), Fault> {
-        let Some(SampleShape::Planes([c, h, w])) = self.form else { return Ok(()) };
-        // Counted from the last axis; what is missing in front is 1.
-        let from_end = |at: usize| part.sizes().iter().rev().nth(at).copied().unwrap_or(1);
-        let is_whole = [2, 1, 0].map(from_end) == [c, h, w] && self.layers.is_empty();
-        let by_channel = [1, 0].map(from_end) == [1, 1] && [1, c].contains(&from_end(2));
-        match part.sizes().len() {
-            rank if rank <= 4 && from_end(3) == 1 && (is_whole || by_channel) => Ok(()),
-            _ => {
-                let found = part.sizes();
-                wrong!("numbers {found:?} beside planes {c}x{h}x{w}: one number, or one a channel, is understood")
-            }
-        }
-    }
-
-    fn arithmetic(&mut self, step: &Step<'_>) -> Result<(), Fault> {
-        let [left, right] = &step.others[..] else { return wrong!("two inputs are wanted") };
-        let part = match (left, right) {
-            (None, Some(part)) => part,
-            (Some(part), None) if matches!(step.node.op_type.as_str(), "Add" | "Mul") => part,
-            _ => return wrong!("the other side is not known, so it is no layer"),
-        };
-        self.check_place(part)?;
-        let values = part.values().to_vec();
-        let inverse: Vec<f64> = values.iter().map(|value| 1.0 / value).collect();
-        let negative: Vec<f64> = values.iter().map(|value| -value).collect();
-        let op = step.node.op_type.as_str();
-        match (op, self.layers.is_empty()) {
-            ("Add", false) => self.on_outputs(&[1.0], &values),
-            ("Sub", false) => self.on_outputs(&[1.0], &negative),
-            ("Mul", false) => self.on_outputs(&values, &[0.0]),
-            (_, false) => self.on_outputs(&inverse, &[0.0]),
-            ("Add", true) => self.on_inputs(&[1.0], &negative),
-            ("Sub", true) => self.on_inputs(&[1.0], &values),
-            ("Mul", true) => self.on_inputs(&values, &[0.0]),
-            (_, true) => self.on_inputs(&inverse, &[0.0]),
-        }
     }
 }
 

@@ -5,20 +5,27 @@
 
 mod finish;
 mod layers;
+mod moments;
+mod norm;
+mod place;
+mod scale;
+mod step;
 mod tail;
 
 use crate::error::{Fault, OnnxError, wrong};
 use crate::import::{Importer, Scope, label};
 use crate::load::OnnxModel;
 use crate::schema::tensor_proto::DataType;
-use crate::schema::tensor_shape_proto::dimension;
-use crate::schema::{AttributeProto, GraphProto, NodeProto, ValueInfoProto, type_proto};
+use crate::schema::tensor_shape_proto::{Dimension, dimension};
+use crate::schema::{GraphProto, NodeProto, ValueInfoProto, type_proto};
 use crate::tensor::Tensor;
 use crate::value::Value;
 use chainrule::engine::Graph;
-use chainrule::{Model, SampleShape};
+use chainrule::{Activation, Model};
 use layers::Chain;
+use moments::Moments;
 use std::collections::{HashMap, HashSet};
+use step::Step;
 use tail::Tail;
 
 /// What a file of ONNX does not say about a model.
@@ -41,9 +48,13 @@ impl Names {
 }
 
 impl OnnxModel {
-    /// The model as one of ours, if it is a chain of dense layers, convolutions, pools and activations: as PyTorch and
-    /// others export them, scikit-learn's with its scaler and labels, and what [`crate::export`] writes of a model
-    /// without columns.
+    /// The model as one of ours, if it is a chain of dense layers, convolutions, norms, pools and activations, with links
+    /// that add what an earlier layer took: as PyTorch, Keras and others export them, scikit-learn's with its scaler and
+    /// labels, and what [`crate::export`] writes of a model without columns.
+    ///
+    /// What cannot stand on the layer before it (a norm above a bias, a second activation) gets a layer of its own, whose
+    /// weights are 1 for each channel and 0 elsewhere. Images with channels last, as in Keras, become images with channels
+    /// first: that is how the model takes them.
     ///
     /// Several outputs count as classes unless each has a target of its own, one as a value unless it goes through a
     /// sigmoid.
@@ -61,8 +72,14 @@ impl OnnxModel {
             importer: Importer::new(self, &held),
             texts: texts(graph),
             scope: Scope::new(),
-            chain: Chain::new(form(input)),
+            chain: Chain::new(rows(input), sizes(input)),
             heads: HashSet::from([input.name.clone()]),
+            links: links(graph),
+            last_link: 0,
+            seen: HashMap::from([(input.name.clone(), Seen { sizes: sizes(input), ..Seen::default() })]),
+            shapes: HashSet::new(),
+            moments: Moments::default(),
+            gate: None,
             tail: Tail::default(),
             tails: HashSet::new(),
         };
@@ -70,13 +87,19 @@ impl OnnxModel {
             let stored = walk.importer.stored(proto)?;
             walk.scope.insert(proto.name.clone(), stored);
         }
+        walk.last_link = walk.links.get(&input.name).copied().unwrap_or(0);
         for (at, node) in graph.node.iter().enumerate() {
+            walk.chain.is_kept = walk.last_link > at;
             walk.node(node, &graph.node[at + 1..]).map_err(|fault| match fault.at(label(node)) {
                 OnnxError::Node { node, problem } | OnnxError::Unsupported { node, problem } => {
                     OnnxError::NoChain(format!("node {node}: {problem}"))
                 }
                 other => other,
             })?;
+        }
+        let is_end = |name: &String| walk.heads.contains(name) || walk.tails.contains(name);
+        if let Some(other) = graph.output.iter().find(|output| !is_end(&output.name)) {
+            return Err(OnnxError::NoChain(format!("its output `{}` is not what its last layer gives", other.name)));
         }
         walk.chain.finish(walk.tail, names)
     }
@@ -94,27 +117,42 @@ fn texts(graph: &GraphProto) -> HashMap<String, Vec<String>> {
     stored.map(|proto| (proto.name.clone(), proto.string_data.iter().map(text).collect())).collect()
 }
 
-/// The form of a sample, if the input says it.
-fn form(input: &ValueInfoProto) -> Option<SampleShape> {
+/// The last node that adds each value to another.
+fn links(graph: &GraphProto) -> HashMap<String, usize> {
+    let adds = graph.node.iter().enumerate().filter(|(_, node)| node.op_type == "Add");
+    adds.flat_map(|(at, node)| node.input.iter().map(move |name| (name.clone(), at))).collect()
+}
+
+/// The sizes of an input with samples along the first axis, where it says them.
+fn dims(input: &ValueInfoProto) -> Option<Vec<Option<i64>>> {
     let Some(type_proto::Value::TensorType(tensor)) = input.r#type.as_ref()?.value.as_ref() else { return None };
-    let sizes: Option<Vec<usize>> = tensor
-        .shape
-        .as_ref()?
-        .dim
-        .iter()
-        .skip(1)
-        .map(|dim| match dim.value {
-            Some(dimension::Value::DimValue(size)) => {
-                u32::try_from(size).ok().filter(|&size| size > 0).map(|size| size as usize)
-            }
-            _ => None,
-        })
-        .collect();
-    match sizes?[..] {
-        [count] => Some(SampleShape::Flat(count)),
-        [c, h, w] => Some(SampleShape::Planes([c, h, w])),
+    let size = |dim: &Dimension| match dim.value {
+        Some(dimension::Value::DimValue(size)) => Some(size),
         _ => None,
-    }
+    };
+    Some(tensor.shape.as_ref()?.dim.iter().map(size).collect())
+}
+
+/// How many samples there are, if the input says it.
+fn rows(input: &ValueInfoProto) -> Option<i64> {
+    dims(input)?.first().copied().flatten()
+}
+
+/// The sizes of a sample, if the input says them.
+fn sizes(input: &ValueInfoProto) -> Option<Vec<usize>> {
+    let size = |size: Option<i64>| u32::try_from(size?).ok().filter(|&size| size > 0).map(|size| size as usize);
+    let sizes: Option<Vec<usize>> = dims(input)?.into_iter().skip(1).map(size).collect();
+    sizes.filter(|sizes| !sizes.is_empty())
+}
+
+/// A value on the chain.
+#[derive(Clone, Default)]
+struct Seen {
+    /// The sizes of a sample.
+    sizes: Option<Vec<usize>>,
+    channels_last: bool,
+    /// The layer, counted from 0, that takes it as it is.
+    taken: Option<usize>,
 }
 
 struct Walk<'m, 'g> {
@@ -124,6 +162,16 @@ struct Walk<'m, 'g> {
     chain: Chain,
     /// The names of what the last layer so far gives.
     heads: HashSet<String>,
+    links: HashMap<String, usize>,
+    /// The last node that adds a head to another value.
+    last_link: usize,
+    /// All that has been a head.
+    seen: HashMap<String, Seen>,
+    /// Known numbers that come from the sizes of a value, as if there were one sample.
+    shapes: HashSet<String>,
+    moments: Moments,
+    /// The sigmoid of the head, which is multiplied with the head.
+    gate: Option<String>,
     tail: Tail,
     /// The names of values behind the last layer.
     tails: HashSet<String>,
@@ -131,6 +179,9 @@ struct Walk<'m, 'g> {
 
 impl Walk<'_, '_> {
     fn node(&mut self, node: &NodeProto, rest: &[NodeProto]) -> Result<(), Fault> {
+        if node.op_type == "Shape" && self.shape(node)? {
+            return Ok(());
+        }
         let reads = |names: &HashSet<String>| node.input.iter().any(|name| names.contains(name));
         if reads(&self.tails) || (reads(&self.heads) && self.tail.begins(node, &self.chain)) {
             let bounds = [1, 2].map(|at| node.input.get(at).and_then(|name| self.number(name)));
@@ -138,24 +189,111 @@ impl Walk<'_, '_> {
             self.tails.extend(node.output.iter().cloned());
             return Ok(());
         }
-        if !reads(&self.heads) {
+        let step = self.step(node);
+        let goes_on = self.moments.reads(&step);
+        if !reads(&self.heads) && !goes_on {
             return self.known(node);
         }
         if self.tail.has_begun() {
             return wrong!("it takes the outputs of the last layer, behind which nothing but labels is understood");
         }
-        let gated = self.gate(node, rest);
-        let others: Vec<Option<Tensor>> = node.input.iter().map(|name| self.number(name)).collect();
-        let step = Step { node, others, gated };
+        self.chain.check(&node.op_type)?;
+        if self.is_gate(node, rest) {
+            self.gate = node.output.first().cloned();
+            return Ok(());
+        }
+        let head = node.input.iter().find_map(|name| self.seen.get(name).filter(|_| self.heads.contains(name)));
+        if let Some(head) = head {
+            self.chain.channels_last = head.channels_last;
+        }
+        let (layers, in_order) = (self.chain.layers.len(), self.chain.by_place.is_none());
+        let stays = if goes_on || Moments::begin(&step, &self.chain) {
+            if !self.moments.take(&step, &self.heads, &mut self.chain)? {
+                return Ok(());
+            }
+            false
+        } else {
+            self.take(&step)?
+        };
+        self.moved(node, stays, (self.chain.layers.len() > layers && in_order).then_some(layers));
+        Ok(())
+    }
+
+    /// Takes a node of the head into the chain; says whether the head keeps its other names.
+    fn take(&mut self, step: &Step<'_>) -> Result<bool, Fault> {
+        let node = step.node;
+        let is_gated = node.op_type == "Mul"
+            && node.input.len() == 2
+            && node.input.iter().any(|name| Some(name) == self.gate.as_ref());
+        if is_gated {
+            return self.chain.activation(Activation::Silu).map(|()| false);
+        }
+        let earlier = node.input.iter().find(|name| self.seen.contains_key(*name) && !self.heads.contains(*name));
+        if let Some(name) = earlier {
+            return self.link(node, name).map(|()| false);
+        }
         if matches!(node.op_type.as_str(), "Gemm" | "MatMul" | "Conv" | "BatchNormalization") && !step.is_first() {
             return wrong!("its first input is not what comes from below");
         }
-        let stays = self.chain.take(&step)?;
+        self.chain.take(step)
+    }
+
+    /// The head is what a node gives, and perhaps what it was; a layer may have been added that takes what it was.
+    fn moved(&mut self, node: &NodeProto, stays: bool, layer: Option<usize>) {
+        if layer.is_some() {
+            for name in &self.heads {
+                self.seen.get_mut(name).expect("heads have been seen").taken = layer;
+            }
+        }
         if !stays {
             self.heads.clear();
+            (self.moments, self.gate, self.last_link) = (Moments::default(), None, 0);
         }
-        self.heads.extend(node.output.first().cloned());
-        Ok(())
+        let Some(name) = node.output.first() else { return };
+        self.last_link = self.last_link.max(self.links.get(name).copied().unwrap_or(0));
+        let seen = Seen { sizes: self.chain.sizes(), channels_last: self.chain.channels_last, taken: None };
+        self.seen.insert(name.clone(), seen);
+        self.heads.insert(name.clone());
+    }
+
+    /// Adds an earlier value to the head.
+    fn link(&mut self, node: &NodeProto, name: &str) -> Result<(), Fault> {
+        let seen = &self.seen[name];
+        if node.op_type != "Add" {
+            return self.second_way(name);
+        }
+        let sizes = self.chain.sizes();
+        if sizes != seen.sizes || self.chain.channels_last != seen.channels_last {
+            let text = |sizes: &Option<Vec<usize>>| format!("{:?}", sizes.as_deref().unwrap_or_default());
+            return wrong!(
+                "its link adds `{name}` of sizes {} to {}: both ends of a link of ours have one form",
+                text(&seen.sizes),
+                text(&sizes)
+            );
+        }
+        match seen.taken {
+            Some(begins) => self.chain.link(begins),
+            None => wrong!("its link adds `{name}`, and links of ours add what a layer takes"),
+        }
+    }
+
+    fn second_way(&self, name: &str) -> Result<(), Fault> {
+        wrong!(
+            "it is a second way that begins at `{name}`: a link of ours adds what a layer takes as it is, without layers \
+             of its own (such as a convolution of 1x1)"
+        )
+    }
+
+    fn takes_head(&self, node: &NodeProto) -> bool {
+        node.input.iter().any(|name| self.heads.contains(name))
+    }
+
+    fn step<'a>(&self, node: &'a NodeProto) -> Step<'a> {
+        // How many samples there are is not known: what comes from it only shapes.
+        let usable = |name: &&String| node.op_type == "Reshape" || !self.shapes.contains(*name);
+        let others =
+            node.input.iter().map(|name| Some(name).filter(usable).and_then(|name| self.number(name))).collect();
+        Step { node, others }
     }
 
     /// A known tensor of this name.
@@ -166,88 +304,49 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// The sizes of a value on the chain, of one sample, if that is what a node asks for.
+    fn shape(&mut self, node: &NodeProto) -> Result<bool, Fault> {
+        let Some(seen) = node.input.first().and_then(|name| self.seen.get(name)) else { return Ok(false) };
+        let Some(sizes) = &seen.sizes else { return wrong!("it is not known what the model takes") };
+        let rank = sizes.len() as i64 + 1;
+        let step = Step { node, others: Vec::new() };
+        let [from, to] = [("start", 0), ("end", rank)].map(|(name, usual)| {
+            let place = step.int(name, usual);
+            (if place < 0 { place + rank } else { place }).clamp(0, rank) as usize
+        });
+        let all = std::iter::once(1).chain(sizes.iter().copied()).take(to).skip(from);
+        let shape = Tensor::whole(all);
+        for name in &node.output {
+            self.scope.insert(name.clone(), shape.clone().into());
+            self.shapes.insert(name.clone());
+        }
+        Ok(true)
+    }
+
     /// Computes a node that does not depend on the input.
     fn known(&mut self, node: &NodeProto) -> Result<(), Fault> {
         if node.input.iter().any(|name| self.texts.contains_key(name)) {
             return wrong!("it computes with texts that are not those of the labels");
         }
+        if let Some(name) = node.input.iter().find(|name| self.seen.contains_key(*name)) {
+            return self.second_way(name);
+        }
         self.importer.nodes(std::slice::from_ref(node), &mut self.scope, 0)?;
+        if node.input.iter().any(|name| self.shapes.contains(name)) {
+            self.shapes.extend(node.output.iter().cloned());
+        }
         Ok(())
     }
 
-    /// Whether a sigmoid of the head is multiplied with the head: x · σ(x).
-    fn gate(&self, node: &NodeProto, rest: &[NodeProto]) -> bool {
+    /// Whether a node is a sigmoid of the head that is multiplied with the head: x · σ(x).
+    fn is_gate(&self, node: &NodeProto, rest: &[NodeProto]) -> bool {
         let gate = node.output.first();
         let is_gated = |other: &NodeProto| {
             other.op_type == "Mul"
                 && other.input.len() == 2
                 && other.input.iter().any(|name| Some(name) == gate)
-                && other.input.iter().any(|name| self.heads.contains(name))
+                && self.takes_head(other)
         };
         node.op_type == "Sigmoid" && rest.iter().any(is_gated)
-    }
-}
-
-/// A node on the chain.
-struct Step<'a> {
-    node: &'a NodeProto,
-    /// The known inputs at their positions; where the head stands there is none.
-    others: Vec<Option<Tensor>>,
-    gated: bool,
-}
-
-impl Step<'_> {
-    fn attribute(&self, name: &str) -> Option<&AttributeProto> {
-        self.node.attribute.iter().find(|attribute| attribute.name == name)
-    }
-
-    fn int(&self, name: &str, usual: i64) -> i64 {
-        self.attribute(name).map_or(usual, |attribute| attribute.i)
-    }
-
-    fn float(&self, name: &str, usual: f32) -> f32 {
-        self.attribute(name).map_or(usual, |attribute| attribute.f)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.attribute(name).map(|found| String::from_utf8_lossy(&found.s).into_owned()).unwrap_or_default()
-    }
-
-    /// Weights and the like stand behind the head.
-    fn is_first(&self) -> bool {
-        matches!(self.others.first(), Some(None))
-    }
-
-    /// The known input at position 2, if the node has one; one that is not known is refused.
-    fn bias(&self) -> Result<Option<&Tensor>, Fault> {
-        let is_named = self.node.input.get(2).is_some_and(|name| !name.is_empty());
-        match self.others.get(2) {
-            Some(Some(tensor)) => Ok(Some(tensor)),
-            _ if is_named => wrong!("input 3 is not known"),
-            _ => Ok(None),
-        }
-    }
-
-    /// Whether a cast is to a kind of fractions.
-    fn is_to_fractions(&self) -> bool {
-        let to = self.int("to", 0);
-        [DataType::Float, DataType::Double, DataType::Float16, DataType::Bfloat16].iter().any(|kind| *kind as i64 == to)
-    }
-
-    /// The known input at a position.
-    fn known(&self, at: usize) -> Result<&Tensor, Fault> {
-        match self.others.get(at) {
-            Some(Some(tensor)) => Ok(tensor),
-            _ => wrong!("input {} is not known", at + 1),
-        }
-    }
-
-    /// Two numbers of an attribute, height and width.
-    fn pair(&self, name: &str, usual: [usize; 2]) -> Result<[usize; 2], Fault> {
-        match self.attribute(name).map(|attribute| attribute.ints.as_slice()) {
-            None | Some([]) => Ok(usual),
-            Some(&[a, b]) if a >= 0 && b >= 0 => Ok([a as usize, b as usize]),
-            Some(other) => wrong!("{name} {other:?} is not two numbers, for height and width"),
-        }
     }
 }

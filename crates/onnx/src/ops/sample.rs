@@ -1,5 +1,5 @@
-//! Planes sampled between their cells: at positions of a grid (Jaderberg et al. 2015), and under a kernel whose cells
-//! are moved (Dai et al. 2017).
+//! Planes sampled between their cells: at positions of a grid (Jaderberg et al. 2015), in regions (He et al. 2017), and
+//! under a kernel whose cells are moved (Dai et al. 2017).
 
 use super::elementwise::round;
 use super::{Entry, fold, places, window};
@@ -9,9 +9,10 @@ use crate::kind::Kind;
 use crate::tensor::Tensor;
 use chainrule::engine::{Arith, Convolution, Expr};
 
-pub(super) const ENTRIES: &[Entry] = &[("DeformConv", deformed), ("GridSample", on_grid)];
+pub(super) const ENTRIES: &[Entry] = &[("DeformConv", deformed), ("GridSample", on_grid), ("RoiAlign", in_regions)];
 
 /// `[batch, channels, height, width]` as rows of channels, and its sizes.
+#[derive(Clone, Copy)]
 struct Planes<'g> {
     rows: Expr<'g>,
     height: usize,
@@ -42,16 +43,21 @@ impl<'g> Planes<'g> {
         found * inside.reshape(&[h.size(0), h.size(1), 1])
     }
 
-    /// Between the cells: each of the four around counts by how near it is.
-    fn linear(&self, h: Expr<'g>, w: Expr<'g>) -> Result<Expr<'g>, Fault> {
+    /// Between the cells: what each of the four around counts by how near it is.
+    fn corners(&self, h: Expr<'g>, w: Expr<'g>) -> Vec<Expr<'g>> {
         let (top, left) = (h.floor(), w.floor());
         let (down, right) = (h - top, w - left);
-        let corner = |below: f64, beside: f64| {
+        let corner = |(below, beside): (f64, f64)| {
             let near = |part: Expr<'g>, far: f64| if far == 0.0 { 1.0 - part } else { part };
             let weight = near(down, below) * near(right, beside);
             self.cell(top + below, left + beside) * weight.reshape(&[h.size(0), h.size(1), 1])
         };
-        fold(vec![corner(0.0, 0.0), corner(0.0, 1.0), corner(1.0, 0.0), corner(1.0, 1.0)], |a, b| a + b)
+        [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)].map(corner).to_vec()
+    }
+
+    /// Between the cells, the four around taken together.
+    fn linear(&self, h: Expr<'g>, w: Expr<'g>) -> Result<Expr<'g>, Fault> {
+        fold(self.corners(h, w), |a, b| a + b)
     }
 }
 
@@ -85,6 +91,106 @@ fn on_grid<'g>(c: &Call<'_, 'g>) -> Results<'g> {
         other => return unsupported!("mode `{other}`"),
     };
     c.same(found.transpose(&[0, 2, 1]).reshape(&[batch, x.size(1), height, width]))
+}
+
+/// How regions are cut into cells.
+struct Regions {
+    /// Cells along height and width.
+    over: [usize; 2],
+    scale: f64,
+    /// Whether the middle of the first cell of a plane is at 0.5, and not at 0.
+    is_half: bool,
+    is_max: bool,
+}
+
+fn in_regions<'g>(c: &Call<'_, 'g>) -> Results<'g> {
+    let (x, corners, samples) = (c.expr(0)?, c.expr(1)?, c.expr(2)?);
+    let planes = Planes::new(c, x)?;
+    let count = match sizes(corners)[..] {
+        [count, 4] if count > 0 && sizes(samples) == [count] => count,
+        _ => return wrong!("regions {} of samples {}", corners.shape(), samples.shape()),
+    };
+    let usual = if c.opset < 16 { "output_half_pixel" } else { "half_pixel" };
+    let side = |name: &str| usize::try_from(c.int(name, 1)).unwrap_or(0);
+    let regions = Regions {
+        over: [side("output_height"), side("output_width")],
+        scale: c.float("spatial_scale", 1.0),
+        is_half: c.text("coordinate_transformation_mode", usual) == "half_pixel",
+        is_max: c.text("mode", "avg") == "max",
+    };
+    let first = samples.reshape(&[count, 1]) * (planes.height * planes.width) as f64;
+    // Regions with as many places in each cell go together.
+    let places = match usize::try_from(c.int("sampling_ratio", 0)) {
+        Ok(ratio) if ratio > 0 => vec![(0, count, [ratio; 2])],
+        _ => {
+            let known = c.known(1)?.values().chunks(4).enumerate();
+            known.map(|(at, corners)| (at, at + 1, regions.places(corners))).collect()
+        }
+    };
+    let mut all = Vec::new();
+    for (from, to, grid) in places {
+        let planes = Planes { first: first.slice(0, from, to), ..planes };
+        all.push(regions.pooled(c, planes, corners.slice(0, from, to), grid)?);
+    }
+    c.same(Expr::concat(&all, 0))
+}
+
+impl Regions {
+    /// A side of a region, which is at least a cell of the plane where cells begin at whole numbers.
+    fn least(&self) -> f64 {
+        if self.is_half { f64::NEG_INFINITY } else { 1.0 }
+    }
+
+    /// How many places along height and width a cell of a known region `[x1, y1, x2, y2]` has: one a cell of the plane.
+    fn places(&self, corners: &[f64]) -> [usize; 2] {
+        [0, 1].map(|axis| {
+            let side = ((corners[3 - axis] - corners[1 - axis]) * self.scale).max(self.least());
+            (side / self.over[axis] as f64).ceil().max(0.0) as usize
+        })
+    }
+
+    /// Where along an axis of so many cells the places lie, `[regions, places]`, and whether they are on the plane.
+    fn along<'g>(&self, c: &Call<'_, 'g>, corners: Expr<'g>, axis: usize, grid: usize, size: usize) -> [Expr<'g>; 2] {
+        let edge = |column: usize| corners.slice(1, column, column + 1) * self.scale;
+        let (start, end) = (edge(1 - axis), edge(3 - axis));
+        let side = if self.is_half { end - start } else { Arith::max(end - start, end.lit(self.least())) };
+        let (over, grid) = (self.over[axis], grid as f64);
+        let part = |at: usize| (at as f64 + 0.5) / grid / over as f64;
+        let parts: Vec<f64> = (0..over * grid as usize).map(part).collect();
+        let shift = if self.is_half { 0.5 } else { 0.0 };
+        let at = start - shift + side * c.constant(Tensor::new(Kind::Double, &[1, parts.len()], parts));
+        // Beyond the middle of a cell at the edge there is still that cell, for the length of one.
+        let outside = Arith::max((-1.0 - at).step(), (at - size as f64).step());
+        [Arith::min(at.relu(), at.lit(size as f64 - 1.0)), 1.0 - outside]
+    }
+
+    /// `[regions, channels, cells, cells]`, of regions `[regions, 4]` with so many places in each cell.
+    fn pooled<'g>(
+        &self,
+        c: &Call<'_, 'g>,
+        planes: Planes<'g>,
+        corners: Expr<'g>,
+        grid: [usize; 2],
+    ) -> Result<Expr<'g>, Fault> {
+        let (count, [rows, columns]) = (corners.size(0), self.over);
+        let [height, width] = [0, 1].map(|axis| self.over[axis].saturating_mul(grid[axis]));
+        super::room(height.saturating_mul(width).saturating_mul(count))?;
+        if height == 0 || width == 0 {
+            return unsupported!("regions of no places");
+        }
+        let whole = |x: Expr<'g>, sizes: [usize; 3]| {
+            super::expand(x.reshape(&sizes), &[count, height, width]).reshape(&[count, height * width])
+        };
+        let down = self.along(c, corners, 0, grid[0], planes.height).map(|x| whole(x, [count, height, 1]));
+        let right = self.along(c, corners, 1, grid[1], planes.width).map(|x| whole(x, [count, 1, width]));
+        let inside = (down[1] * right[1]).reshape(&[count, height * width, 1]);
+        // The largest is that of what the corners count, as the operation is defined.
+        let together = |a: Expr<'g>, b: Expr<'g>| if self.is_max { Arith::max(a, b) } else { a + b };
+        let found = fold(planes.corners(down[0], right[0]), together)? * inside;
+        let cells = found.reshape(&[count, rows, grid[0], columns, grid[1], found.size(2)]);
+        let cells = if self.is_max { cells.max_over(&[2, 4]) } else { cells.mean(&[2, 4]) };
+        Ok(cells.transpose(&[0, 3, 1, 2]))
+    }
 }
 
 fn deformed<'g>(c: &Call<'_, 'g>) -> Results<'g> {

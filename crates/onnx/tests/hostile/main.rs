@@ -1,55 +1,22 @@
 //! Files that are damaged, that lie, or that ask for too much: an error of one line, and no panic.
 
+mod chains;
+mod proto;
+mod regions;
+
 use chainrule::engine::Graph;
 use chainrule_onnx::{Given, Names, OnnxModel, Tensor, node_test::Case};
 use flate2::read::GzDecoder;
+use proto::{field, model, node, number, output, stored, varint};
 use std::fs;
 use std::io::BufReader;
 use std::path::Path;
-
-/// A field of protobuf: its number, and bytes with their length.
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
-    let mut all = vec![number << 3 | 2];
-    all.extend(varint(bytes.len() as u64));
-    all.extend(bytes);
-    all
-}
-
-fn varint(mut value: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    loop {
-        let more = value > 0x7f;
-        bytes.push((value & 0x7f) as u8 | if more { 0x80 } else { 0 });
-        value >>= 7;
-        if !more {
-            return bytes;
-        }
-    }
-}
-
-fn number(field: u8, value: u64) -> Vec<u8> {
-    [vec![field << 3], varint(value)].concat()
-}
-
-fn node(op: &str, inputs: &[&str], output: &str) -> Vec<u8> {
-    let inputs = inputs.iter().flat_map(|input| field(1, input.as_bytes()));
-    field(1, &inputs.chain(field(2, output.as_bytes())).chain(field(4, op.as_bytes())).collect::<Vec<u8>>())
-}
 
 /// An input of two floats.
 fn input(name: &str) -> Vec<u8> {
     let shape = field(2, &field(1, &number(1, 2)));
     let tensor = field(1, &[number(1, 1), shape].concat());
     field(11, &[field(1, name.as_bytes()), field(2, &tensor)].concat())
-}
-
-fn output(name: &str) -> Vec<u8> {
-    field(12, &field(1, name.as_bytes()))
-}
-
-/// A model of these parts of a graph.
-fn model(parts: &[Vec<u8>]) -> Vec<u8> {
-    [number(1, 10), field(8, &number(2, 21)), field(7, &parts.concat())].concat()
 }
 
 fn error(bytes: &[u8]) -> String {
@@ -84,11 +51,6 @@ fn unknown_operations_are_listed_together() {
     let parts = [node("Frobnicate", &["x"], "a"), node("Det", &["a"], "b"), input("x"), output("b")];
     let text = error(&model(&parts));
     assert!(text.contains("no import of Det, Frobnicate;") && text.contains("LogSoftmax, Loop,"), "{text}");
-}
-
-fn stored(name: &str, dims: &[u64], rest: &[u8]) -> Vec<u8> {
-    let dims: Vec<u8> = dims.iter().flat_map(|&dim| number(1, dim)).collect();
-    field(5, &[dims, number(2, 1), field(8, name.as_bytes()), rest.to_vec()].concat())
 }
 
 #[test]
@@ -169,10 +131,19 @@ impl Dice {
 #[test]
 fn damaged_files_are_refused_or_usable() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    let mut files: Vec<Vec<u8>> = ["torch_script", "sklearn_names", "sklearn_two", "sklearn_value"]
-        .iter()
-        .map(|name| fs::read(fixtures.join(format!("{name}.onnx"))).unwrap())
-        .collect();
+    let mut files: Vec<Vec<u8>> = [
+        "torch_script",
+        "torch_norms_script",
+        "torch_mlp_dynamo",
+        "keras_mlp",
+        "keras_cnn",
+        "sklearn_names",
+        "sklearn_two",
+        "sklearn_value",
+    ]
+    .iter()
+    .map(|name| fs::read(fixtures.join(format!("{name}.onnx"))).unwrap())
+    .collect();
     let mut pack = BufReader::new(GzDecoder::new(fs::File::open(fixtures.join("node_tests.pack.gz")).unwrap()));
     let mut cases = Vec::new();
     while let Some(case) = Case::read(&mut pack).unwrap() {
@@ -208,54 +179,4 @@ fn damaged_files_are_refused_or_usable() {
         }
     }
     assert!(Tensor::from_bytes(b"\x08").is_err());
-}
-
-/// Stored floats.
-fn floats(name: &str, sizes: &[u64], values: &[f32]) -> Vec<u8> {
-    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    stored(name, sizes, &field(9, &bytes))
-}
-
-/// The input `x` of floats.
-fn sized(sizes: &[u64]) -> Vec<u8> {
-    let shape: Vec<u8> = sizes.iter().flat_map(|&size| field(1, &number(1, size))).collect();
-    let tensor = field(1, &[number(1, 1), field(2, &shape)].concat());
-    field(11, &[field(1, b"x"), field(2, &tensor)].concat())
-}
-
-/// Parts of a graph.
-type Parts = Vec<Vec<u8>>;
-
-#[test]
-fn a_chain_that_would_be_misread_is_refused() {
-    let image = || vec![sized(&[1, 1, 2, 2]), floats("k", &[2, 1, 1, 1], &[1.0, 2.0]), node("Conv", &["x", "k"], "h")];
-    let row = || vec![sized(&[1, 2]), floats("w", &[2, 2], &[1.0, 2.0, 3.0, 4.0]), node("MatMul", &["x", "w"], "h")];
-    let whole = field(
-        1,
-        &[field(1, b"h"), field(2, b"y"), field(4, b"Cast"), { field(5, &[field(1, b"to"), number(3, 7)].concat()) }]
-            .concat(),
-    );
-    let cases: [(Parts, Parts, &str); 5] = [
-        // Two channels of 2x2: [2] lies along the width.
-        (image(), vec![floats("b", &[2], &[1.0, 2.0]), node("Add", &["h", "b"], "y")], "beside planes 2x2x2"),
-        (
-            row(),
-            vec![floats("l", &[], &[0.0]), floats("m", &[], &[100.0]), node("Clip", &["h", "l", "m"], "y")],
-            "bounds",
-        ),
-        (row(), vec![node("Gemm", &["h", "w", "h"], "y")], "input 3 is not known"),
-        (row(), vec![node("MatMul", &["w", "h"], "y")], "first input"),
-        (row(), vec![whole], "whole numbers"),
-    ];
-    for (mut parts, more, says) in cases {
-        parts.extend(more);
-        parts.push(output("y"));
-        let read = OnnxModel::from_bytes(&model(&parts)).unwrap();
-        let error = read.to_model(&Names::default()).expect_err(says).to_string();
-        assert!(error.contains(says), "{says}: {error}");
-    }
-    // The same numbers, one a channel.
-    let mut parts = image();
-    parts.extend([floats("b", &[2, 1, 1], &[1.0, 2.0]), node("Add", &["h", "b"], "y"), output("y")]);
-    OnnxModel::from_bytes(&model(&parts)).unwrap().to_model(&Names::default()).unwrap();
 }
