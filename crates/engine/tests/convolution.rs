@@ -121,7 +121,7 @@ proptest! {
     /// Of a network of all operations that finish their results in parts, forward and backward.
     #[test]
     fn what_is_finished_in_parts_is_what_it_is_one_by_one(seed: u64) {
-        let mut dice = common::dice(seed);
+        let mut dice = crate::common::dice(seed);
         let case = case(&mut dice);
         let (outputs, [height, width]) = (case.outputs, case.output());
         let graph = Graph::new();

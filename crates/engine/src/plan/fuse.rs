@@ -237,7 +237,8 @@ impl Program {
 
     /// Whether a part of so many elements begins where a block may.
     pub(super) fn fits(&self, part: usize) -> bool {
-        self.cols > BLOCK || part.is_multiple_of(self.cols.max(1))
+        let repeats = self.patterns.iter().any(|pattern| matches!(pattern, Pattern::Row | Pattern::Col));
+        !repeats || self.cols > BLOCK || part.is_multiple_of(self.cols.max(1))
     }
 
     /// How many numbers of scratch a run with this result needs.
