@@ -32,13 +32,16 @@ const PIECES: usize = 16;
 /// No more numbers are kept for the sums of all pieces.
 const SUMS: usize = 1 << 22;
 
+/// Takes the place of a part in a result, the part, and scratch.
+pub type PartWork<'f, T> = dyn Fn(usize, &mut [T], &mut [T]) + Sync + 'f;
+
 /// What is done to each part of a result as soon as it is complete, while the cache still has it.
 #[derive(Clone, Copy)]
 pub struct Finish<'f, T> {
     /// Numbers of scratch that each call is given.
     pub room: usize,
-    /// Takes the place of a part in the result, the part, and scratch.
-    pub work: &'f (dyn Fn(usize, &mut [T], &mut [T]) + Sync),
+    /// What is done.
+    pub work: &'f PartWork<'f, T>,
 }
 
 impl<T: 'static> Finish<'_, T> {

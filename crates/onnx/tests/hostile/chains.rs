@@ -1,6 +1,6 @@
 //! Small graphs that are chains of layers, each compared with what it says as a graph; and some that would be misread.
 
-use crate::proto::{field, floats, int, ints, model, node, node_with, output, sized, whole};
+use super::proto::{field, floats, int, ints, model, node, node_with, output, sized, whole};
 use chainrule::data::{Dataset, Matrix, Target, Values};
 use chainrule::engine::Graph;
 use chainrule::{Model, predict};

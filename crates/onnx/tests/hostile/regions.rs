@@ -1,6 +1,6 @@
 //! Regions of planes, whose cells have as many places as they have room for.
 
-use crate::proto::{floats, int, model, node_with, output, sized, whole};
+use super::proto::{floats, int, model, node_with, output, sized, whole};
 use chainrule::engine::Graph;
 use chainrule_onnx::{Given, OnnxModel};
 
