@@ -59,12 +59,9 @@ fn test() -> Result<()> {
     // Alone, both programs would be built again, with other features of what they stand on.
     let program = std::path::absolute(PROGRAM)?;
     let task = |name| run(Command::new("target/debug/xtask").arg(name).env("CHAINRULE", &program));
-    std::thread::scope(|scope| {
-        // The last pass of the compiler over the engine for browsers keeps one core busy, and many tests no more.
-        let for_browsers = scope.spawn(|| task("web-test").and_then(|()| task("site")));
-        let tests = cargo(&with(&["test", "--no-fail-fast"]), &[("CHAINRULE_PYTHON", python)]);
-        tests.and(joined(for_browsers))
-    })?;
+    cargo(&with(&["test", "--no-fail-fast"]), &[("CHAINRULE_PYTHON", python)])?;
+    task("web-test")?;
+    task("site")?;
     page::test(&program, &chromium)
 }
 
