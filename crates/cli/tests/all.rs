@@ -11,7 +11,6 @@ mod images;
 mod kill;
 mod play;
 mod predict;
-mod rows;
 mod several_targets;
 mod train;
 mod train_errors;
