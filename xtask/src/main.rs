@@ -13,7 +13,6 @@ use cargo_metadata::camino::Utf8PathBuf;
 use cargo_metadata::{DependencyKind, MetadataCommand};
 use std::collections::BTreeSet;
 use std::process::{Command, ExitCode};
-use std::thread::ScopedJoinHandle;
 
 const HELP: &str = "cargo xtask test         run every test
 cargo xtask check        formatting, lints with warnings denied, documentation, and the architecture
@@ -125,13 +124,9 @@ fn run(command: &mut Command) -> Result<()> {
 fn while_compiling<T: Send>(args: &[&str], fetch: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     std::thread::scope(|scope| {
         let fetched = scope.spawn(fetch);
-        cargo(args, &[]).and_then(|()| joined(fetched))
+        cargo(args, &[])?;
+        fetched.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
-}
-
-/// What a thread has come to.
-fn joined<T>(thread: ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The floors, from the ground up: a crate may use crates of lower floors only.

@@ -44,11 +44,6 @@ pub struct Finish<'f, T> {
     pub work: &'f PartWork<'f, T>,
 }
 
-impl<T: 'static> Finish<'_, T> {
-    /// Leaves each part as it is.
-    pub const NOTHING: Finish<'static, T> = Finish { room: 0, work: &|_, _, _| {} };
-}
-
 /// The sizes of a convolution: `x[batch, channels, input]`, `w[outputs, channels / groups, kernel]`,
 /// `y[batch, outputs, output]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

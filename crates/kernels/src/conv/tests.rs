@@ -76,6 +76,11 @@ fn convolutions() -> Vec<Conv> {
     ]
 }
 
+/// Leaves each part as it is.
+fn nothing<T: 'static>() -> Finish<'static, T> {
+    Finish { room: 0, work: &|_, _, _| {} }
+}
+
 /// Scratch of [`double_and_count`].
 const ROOM: usize = 3;
 
@@ -124,7 +129,7 @@ fn a_sliding_kernel_gives_the_same_with_all_instructions() {
             let slide = slide::Slide::on::<f64>(machine, conv)?;
             let mut scratch = vec![f64::NAN; slide.scratch(0).max(slide.scratch_by_weights())];
             let mut found = [vec![f64::NAN; p.len()], vec![f64::NAN; w.len()]];
-            slide.forward(&x, &w, &mut found[0], &mut scratch, Finish::NOTHING);
+            slide.forward(&x, &w, &mut found[0], &mut scratch, nothing());
             slide.by_weights(&x, &p, &mut found[1], &mut scratch);
             Some(found)
         };
@@ -149,7 +154,7 @@ fn too_little_scratch_is_refused() {
     let (inputs, results) = conv.per_picture();
     let (x, w, mut y) = (noise(conv.batch * inputs, 1), noise(conv.weights(), 2), vec![0.0; conv.batch * results]);
     let mut scratch = vec![0.0; 200];
-    conv.forward(&x, &w, &mut y, &mut scratch, Finish::NOTHING);
+    conv.forward(&x, &w, &mut y, &mut scratch, nothing());
 }
 
 #[test]
@@ -162,8 +167,8 @@ fn rounding_is_the_same_at_any_number_of_threads() {
             with_threads(threads, || {
                 let mut scratch = vec![0.0; conv.scratch::<f32>(0).max(conv.scratch_by_weights::<f32>())];
                 let mut found = [vec![0.0; p.len()], vec![0.0; x.len()], vec![0.0; w.len()]];
-                conv.forward(&x, &w, &mut found[0], &mut scratch, Finish::NOTHING);
-                conv.by_input(&p, &w, &mut found[1], &mut scratch, Finish::NOTHING);
+                conv.forward(&x, &w, &mut found[0], &mut scratch, nothing());
+                conv.by_input(&p, &w, &mut found[1], &mut scratch, nothing());
                 conv.by_weights(&x, &p, &mut found[2], &mut scratch);
                 found.map(|numbers| numbers.into_iter().map(f32::to_bits).collect::<Vec<_>>())
             })

@@ -155,7 +155,7 @@ impl<T: Real, const ROWS: usize, const VECTORS: usize> Shaped<T, ROWS, VECTORS> 
 }
 
 /// What the weights of all cells receive at some positions: for each cell and output `o`,
-/// `sums[cell, o] += Σ x[cell + s] · piles[s, o]` over the positions `s` of whole lines.
+/// `sums[cell, o] += Σ x[cell + s] · piles[s, o]` over the positions `s` of these lines.
 #[derive(Clone, Copy)]
 pub struct Weights<T> {
     /// The first cell at the first position.
