@@ -129,13 +129,15 @@ export class Diagram {
   #hidden(settings, at) {
     const layer = at + 1;
     const size = settings.hidden[at];
-    const resize = (/** @type {number} */ by) => () => this.#wishes.hidden(settings.hidden.with(at, size + by));
+    const most = this.#hello.limits.neurons;
+    const resize = (/** @type {number} */ by) => this.#rehide(settings, (hidden) => (
+      at < hidden.length ? hidden.with(at, Math.min(Math.max(hidden[at] + by, 1), most)) : hidden));
     const list = Array.from({ length: size }, (_, neuron) => this.#tile(layer, neuron, `neuron ${neuron + 1} of layer ${layer}`));
     this.#tiles.push(list);
     return column("column", [make("span", {}, `Layer ${layer}`), make("span", { class: "size" },
       small(`less${at}`, `one neuron less in layer ${layer}`, "−", size > 1, resize(-1)),
       make("b", {}, String(size)),
-      small(`more${at}`, `one neuron more in layer ${layer}`, "+", size < this.#hello.limits.neurons, resize(1)))], list);
+      small(`more${at}`, `one neuron more in layer ${layer}`, "+", size < most, resize(1)))], list);
   }
 
   /** @param {number} layer */
@@ -146,14 +148,24 @@ export class Diagram {
   }
 
   /** @param {Settings} settings */
-  #depth({ hidden }) {
+  #depth(settings) {
     const { layers, neurons } = this.#hello.limits;
-    const deeper = [...hidden, Math.min(hidden.at(-1) ?? neurons, 4)];
+    const size = settings.hidden.length;
+    const deeper = (/** @type {number[]} */ hidden) => [...hidden, Math.min(hidden.at(-1) ?? neurons, 4)].slice(0, layers);
     return [
-      small("fewer", "one hidden layer less", "−", hidden.length > 0, () => this.#wishes.hidden(hidden.slice(0, -1))),
-      make("span", {}, hidden.length === 1 ? "1 hidden layer" : `${hidden.length} hidden layers`),
-      small("deeper", "one hidden layer more", "+", hidden.length < layers, () => this.#wishes.hidden(deeper)),
+      small("fewer", "one hidden layer less", "−", size > 0, this.#rehide(settings, (hidden) => hidden.slice(0, -1))),
+      make("span", {}, size === 1 ? "1 hidden layer" : `${size} hidden layers`),
+      small("deeper", "one hidden layer more", "+", size < layers, this.#rehide(settings, deeper)),
     ];
+  }
+
+  /**
+   * What a button does to the hidden layers as they are when it is pressed: an earlier press may be on its way to the engine.
+   * @param {Settings} settings
+   * @param {(hidden: number[]) => number[]} change
+   */
+  #rehide(settings, change) {
+    return () => this.#wishes.hidden(change(settings.hidden));
   }
 
   /** Measures where the edges lie, and draws them there. */

@@ -240,6 +240,17 @@ for (const [place, serve] of PLACES) {
       assert.ok(await page.locator("input[value=spiral]").isChecked());
     }));
 
+    test("buttons pressed faster than the engine answers all count", () => at("#network", async (page) => {
+      const more = "one neuron more in layer 1";
+      await page.locator(`[aria-label="${more}"]`).waitFor();
+      await page.evaluate((labels) => {
+        for (const label of labels) /** @type {HTMLElement} */ (document.querySelector(`[aria-label="${label}"]`)).click();
+      }, [more, more, "one hidden layer more", "one neuron less in layer 2", "one hidden layer more"]);
+      await page.locator('[data-key="5.0"]').waitFor();
+      const sizes = await page.$$eval(".size b", (all) => all.map((one) => one.textContent));
+      assert.deepEqual(sizes, ["6", "1", "2", "2"]);
+    }));
+
     test("the doctor says what is wrong, and is silent when nothing is", () => at("#network", async (page) => {
       await page.locator("#doctor").filter({ hasText: "Nothing to report." }).waitFor();
       await page.selectOption("#set-init", "zeros");
