@@ -28,15 +28,17 @@ export function digits(engine) {
   const rows = bars((digit) => { asked = digit; show(); });
 
   const ask = newest(async () => {
-    if (strokes.length === 0) return;
+    const drawn = strokes;
+    if (drawn.length === 0) return;
     try {
-      const next = await engine.call("digit", { pixels: pixels(sheet, strokes) });
+      const next = await engine.call("digit", { pixels: pixels(sheet, drawn) });
       answer = strokes.length > 0 ? next : null;
       show();
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       find("answer", HTMLElement).textContent = error.message;
     }
+    busy(drawn !== strokes && strokes.length > 0);
   });
 
   function changed() {
@@ -44,6 +46,7 @@ export function digits(engine) {
     if (there) ink(there.context, there.width, strokes, colour("ink"));
     if (strokes.length === 0) answer = null;
     show();
+    busy(strokes.length > 0);
     ask(null);
   }
 
@@ -63,6 +66,9 @@ export function digits(engine) {
   onTheme(changed);
   return { open: changed, close() {} };
 }
+
+/** What stands there is of an older drawing. @param {boolean} now */
+const busy = (now) => find("answer", HTMLElement).setAttribute("aria-busy", String(now));
 
 /** @param {Digit | null} answer */
 function sentence(answer) {

@@ -209,7 +209,8 @@ export class NetworkView {
       this.#told = told;
       this.#inspector.show(this.#begun, this.#frame, choice, told, this.#settings);
     } catch (error) {
-      this.#failed(error);
+      // A neuron that was chosen may be gone, with the network that had it.
+      if (choice === this.#choice) this.#failed(error);
     }
   }
 

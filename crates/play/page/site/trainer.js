@@ -96,11 +96,12 @@ export class Trainer {
     const mine = (this.#generation += 1);
     this.#fresh = null;
     this.#refused = null;
+    // The settings hold it. One that is set while the engine begins is newer.
+    this.#rate = undefined;
     try {
       const begun = await this.#engine.call("network.begin", settings);
       if (mine !== this.#generation) return;
       this.#epoch = Math.max(1, Math.ceil(begun.points.train.length / settings.batch_size));
-      this.#rate = undefined;
       this.#listener.begun(begun);
     } catch (error) {
       if (mine === this.#generation) this.#refused = error;
@@ -135,9 +136,10 @@ export class Trainer {
     try {
       const frame = await this.#engine.call("network.train", asked);
       this.#overhead = 0.9 * this.#overhead + 0.1 * (performance.now() - since - frame.milliseconds);
-      if (mine === this.#generation) this.#fresh = frame;
+      // Without a network of the newest settings, the engine has trained one of older settings.
+      if (mine === this.#generation && !this.isRefused) this.#fresh = frame;
     } catch (error) {
-      this.#fail(mine, error);
+      if (!this.isRefused) this.#fail(mine, error);
     }
     this.#asking = null;
     if (!this.playing) this.#next();

@@ -12,7 +12,7 @@ export class EngineError extends Error {
   }
 }
 
-/** The server names itself in the page that it serves. @returns {Transport} */
+/** Either way answers in the order in which it is asked. The server names itself in the page that it serves. @returns {Transport} */
 export function transport() {
   const meta = document.querySelector('meta[name="chainrule-page"]');
   return meta instanceof HTMLMetaElement ? server(meta.content) : worker();
@@ -38,13 +38,21 @@ function over(place, carry) {
 /** @param {string} token */
 function server(token) {
   const headers = { "content-type": "application/json", "x-chainrule-page": token };
-  return over("the program on this computer", async (body) => {
+  const post = async (/** @type {string} */ body) => {
     try {
       const response = await fetch("api", { method: "POST", headers, body });
       return await response.text();
     } catch {
       throw new EngineError({ message: "The program does not answer. Is chainrule play still running?" });
     }
+  };
+  /** @type {Promise<unknown>} */
+  let last = Promise.resolve();
+  // Requests on their way together may arrive in another order.
+  return over("the program on this computer", (body) => {
+    const answer = last.then(() => post(body));
+    last = answer.catch(() => null);
+    return answer;
   });
 }
 
@@ -52,7 +60,6 @@ function worker() {
   const engine = new Worker("worker.js", { type: "module" });
   /** @type {((text: string) => void)[]} */
   const waiting = [];
-  // A worker answers in the order in which it is asked.
   engine.addEventListener("message", (event) => waiting.shift()?.(event.data));
   const broken = new Promise((_, fail) => {
     engine.addEventListener("error", () => fail(new EngineError({ message: "The engine could not be loaded." })));
