@@ -273,8 +273,9 @@ for (const [place, serve] of PLACES) {
           field.value = value;
           field.dispatchEvent(new Event("input", { bubbles: true }));
         }
-        document.getElementById("one")?.click();
       }, [["set-init", "zeros"], ["set-learning_rate", "1e9"]]);
+      await page.locator(".finding").filter({ hasText: "all neurons begin alike" }).waitFor();
+      await page.click("#one");
       await page.locator("#problem").filter({ hasText: /^Learning rate: it goes/ }).waitFor();
       assert.equal(await text(page, "#steps"), "0");
     }));
