@@ -302,6 +302,8 @@ fn start(worker: usize, board: &Arc<Board>) -> Option<(Thread, Arc<AtomicBool>)>
 
 /// The life of a helper.
 fn help(worker: usize, board: &Board, sleeps: &AtomicBool) {
+    // It is inside of a region whenever it works, and regions within regions run on one thread.
+    LIMIT.set(1);
     let mut last = 0;
     let mut since = Instant::now();
     loop {
