@@ -14,7 +14,7 @@ import { PROGRAM, browser } from "./harness.mjs";
 
 const WINE = new URL("../../../../data/tables/wine.csv", import.meta.url).pathname;
 
-describe("the pages that commands write", { timeout: 120_000 }, () => {
+describe("the pages that commands write", { timeout: 300_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), "chainrule-pages-"));
   /** @param {string} name */
   const file = (name) => join(folder, name);

@@ -80,7 +80,7 @@ export async function open(chrome, address, { width = 1280, height = 900, dark =
   const context = await chrome.newContext({
     viewport: { width, height }, colorScheme: dark ? "dark" : "light", hasTouch: touch, reducedMotion: "reduce",
   });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(30_000);
   const page = await context.newPage();
   /** @type {string[]} */
   const complaints = [];

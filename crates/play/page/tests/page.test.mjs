@@ -60,7 +60,7 @@ const PLACES = /** @type {const} */ ([["the program", program], ["static files",
 
 for (const [place, serve] of PLACES) {
   const missing = place === "static files" && !existsSync(`${SITE}/engine.js`) && "not built: cargo xtask site";
-  describe(`the page over ${place}`, { skip: missing, timeout: 120_000 }, () => {
+  describe(`the page over ${place}`, { skip: missing, timeout: 300_000 }, () => {
     /** @type {Awaited<ReturnType<typeof serve>>} */
     let server;
     /** @type {Browser} */
