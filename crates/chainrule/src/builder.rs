@@ -206,7 +206,7 @@ impl MlpBuilder {
     /// Draws the weights.
     ///
     /// # Errors
-    /// Every setting that makes no sense, all at once.
+    /// Every setting that makes no sense, all at once; a network that memory cannot hold.
     pub fn build(self) -> Result<Mlp, Error> {
         let mut problems = self.recipe.problems();
         let sizes: Vec<usize> =
@@ -234,20 +234,19 @@ impl MlpBuilder {
         } else {
             Task::Values(vec![Measure::PLAIN; self.outputs])
         };
-        Ok(Mlp {
-            model: Model {
-                parameters: network.initialize(self.recipe.init, self.recipe.seed),
-                network,
-                loss: self.loss,
-                task,
-                targets: vec!["target".to_owned()],
-                features: Vec::new(),
-                image: None,
-                encoder: None,
-                scaling: self.scaling,
-                recipe: self.recipe,
-                residuals: Vec::new(),
-            },
-        })
+        let model = Model {
+            parameters: Default::default(),
+            network,
+            loss: self.loss,
+            task,
+            targets: vec!["target".to_owned()],
+            features: Vec::new(),
+            image: None,
+            encoder: None,
+            scaling: self.scaling,
+            recipe: self.recipe,
+            residuals: Vec::new(),
+        };
+        Ok(Mlp { model: model.with_weights()? })
     }
 }

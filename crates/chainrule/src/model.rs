@@ -6,6 +6,7 @@ use crate::layer::SampleShape;
 use crate::loss::Loss;
 use crate::network::{LayerNodes, Mode, Network};
 use crate::recipe::Recipe;
+use crate::summary::check_memory;
 use crate::target::TargetScale;
 use chainrule_data::{Dataset, Encoder, ImageSize, Scaling, Target};
 use chainrule_engine::{Expr, Graph};
@@ -113,6 +114,15 @@ pub(crate) struct ModelGraph<'g> {
 }
 
 impl Model {
+    /// The same with weights drawn as its recipe says.
+    ///
+    /// # Errors
+    /// More parameters than can be trained in the memory to be had.
+    pub(crate) fn with_weights(self) -> Result<Self, Error> {
+        check_memory(&self)?;
+        Ok(Self { parameters: self.network.initialize(self.recipe.init, self.recipe.seed), ..self })
+    }
+
     /// The classes; none for real values.
     pub fn classes(&self) -> &[String] {
         match &self.task {

@@ -13,6 +13,7 @@ use crate::network::Network;
 use crate::optim::Optimizer;
 use crate::recipe::Recipe;
 use crate::schedule::Schedule;
+use crate::summary::check_memory;
 use crate::target::TargetScale;
 use chainrule_data::{Augmentation, Dataset, Encoder, Scaling, Target, usual_validation};
 
@@ -97,7 +98,8 @@ impl Setup {
     /// Builds a model for `data`, with weights drawn, to be trained on the same data.
     ///
     /// # Errors
-    /// Settings that make no sense or contradict each other, and a network that does not fit the data: all of them.
+    /// Settings that make no sense or contradict each other, and a network that does not fit the data: all of them. A
+    /// network that memory cannot hold.
     pub fn build(&self, data: &Dataset) -> Result<Model, Error> {
         let recipe = self.recipe(data);
         let problems = recipe.problems();
@@ -113,7 +115,9 @@ impl Setup {
             return Err(Error::Fit { source_name: data.source.clone(), problems: vec![problem] });
         }
         if let Some(start) = &self.start {
-            return self.build_on(start, data, recipe, target);
+            let model = self.build_on(start, data, recipe, target)?;
+            check_memory(&model)?;
+            return Ok(model);
         }
         let (train, _) = recipe.split(data);
         let (task, names) = learn_target(target, &train, "class", &scales);
@@ -132,7 +136,7 @@ impl Setup {
             residuals: Vec::new(),
         };
         model.check_fits(data)?;
-        Ok(Model { parameters: model.network.initialize(model.recipe.init, model.recipe.seed), ..model })
+        model.with_weights()
     }
 
     fn activation(&self, data: &Dataset) -> Activation {

@@ -107,13 +107,6 @@ impl Summary {
                 }
             })
             .collect();
-        let at_once =
-            model.recipe.micro_batch.map_or(model.recipe.batch_size, |piece| piece.min(model.recipe.batch_size));
-        let arena = training_plan(model, at_once)?.arena_len();
-        let block = network.segments().last().map_or(0, |piece| piece.range.end);
-        let blocks = 1 + model.recipe.optimizer.state_blocks() + usize::from(model.recipe.average.is_some());
-        let sums = if model.recipe.micro_batch.is_some() { block } else { 0 };
-        let state = blocks * block + sums;
         Ok(Self {
             layers: network.layers.len(),
             inputs: network.inputs,
@@ -124,8 +117,39 @@ impl Summary {
             parameters: network.parameters(),
             operations: by_layer.iter().map(|l| l.operations).sum(),
             batch_size: model.recipe.batch_size,
-            training_bytes: (arena + state) * size_of::<f32>(),
+            training_bytes: training_bytes(model)?,
             by_layer,
         })
     }
+}
+
+/// Bytes to train a model with, whether its weights are drawn or not.
+fn training_bytes(model: &Model) -> Result<usize, Error> {
+    let recipe = &model.recipe;
+    let at_once = recipe.micro_batch.map_or(recipe.batch_size, |piece| piece.min(recipe.batch_size));
+    let arena = training_plan(model, at_once)?.arena_len();
+    let block = model.network.segments().last().map_or(0, |piece| piece.range.end);
+    let blocks = 1
+        + recipe.optimizer.state_blocks()
+        + usize::from(recipe.average.is_some())
+        + usize::from(recipe.micro_batch.is_some());
+    Ok(blocks.saturating_mul(block).saturating_add(arena).saturating_mul(size_of::<f32>()))
+}
+
+/// Refuses a model that the memory to be had cannot train, before any is taken: where an allocation fails, the program
+/// ends.
+pub(crate) fn check_memory(model: &Model) -> Result<(), Error> {
+    let bytes = training_bytes(model)?;
+    let mut room = Vec::<u8>::new();
+    let taken = room.try_reserve_exact(bytes);
+    // Untouched and given back at once, it costs nothing; the compiler must not leave it out for that.
+    std::hint::black_box(&room);
+    taken.map_err(|_| {
+        let gigabytes = bytes as f64 / 1e9;
+        let parameters = model.network.parameters();
+        Error::Settings(vec![format!(
+            "to train {parameters} parameters takes {gigabytes:.1} GB of memory, which is not to be had: take fewer \
+             neurons, a smaller batch, or an optimizer that remembers less, as sgd"
+        )])
+    })
 }

@@ -251,16 +251,8 @@ fn a_field_of_a_gigabyte_takes_no_gigabyte() {
     ];
     for (name, start, byte, line) in cases {
         fs::write(folder.path().join(name), bomb(start, byte)).unwrap();
-        // The limit is on addresses, of which threads reserve more than they use.
-        #[cfg(target_os = "linux")]
-        let mut command = {
-            let mut command = Command::new("sh");
-            command.args(["-c", "ulimit -v 600000; exec \"$@\"", "sh"]).arg(assert_cmd::cargo::cargo_bin("chainrule"));
-            command
-        };
-        #[cfg(not(target_os = "linux"))]
-        let mut command = Command::cargo_bin("chainrule").unwrap();
-        let output = command.current_dir(folder.path()).args(["train", name, "--target", "price"]).output().unwrap();
+        let output =
+            limited(600).current_dir(folder.path()).args(["train", name, "--target", "price"]).output().unwrap();
         let message = String::from_utf8(output.stderr).unwrap();
         let found = (output.status.code().unwrap_or(-1), String::new(), message);
         check_message(
@@ -270,6 +262,35 @@ fn a_field_of_a_gigabyte_takes_no_gigabyte() {
             &[name, line, "does not end within 67108864 bytes", "quote that is never closed"],
         );
     }
+}
+
+/// The command with at most so many megabytes, where the system can be told so. The limit is on addresses, of which
+/// threads reserve more than they use.
+fn limited(megabytes: usize) -> Command {
+    if cfg!(not(target_os = "linux")) {
+        return Command::cargo_bin("chainrule").unwrap();
+    }
+    let mut command = Command::new("sh");
+    let script = format!("ulimit -v {megabytes}000; exec \"$@\"");
+    command.args(["-c", &script, "sh"]).arg(assert_cmd::cargo::cargo_bin("chainrule"));
+    command
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_network_that_memory_cannot_hold_is_refused() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("t.csv"), "a,price\n1,2\n3,4\n5,6\n7,8\n").unwrap();
+    let train = |more: &[&str]| {
+        let args = ["train", "t.csv", "--target", "price", "--epochs", "1"];
+        let output = limited(600).current_dir(folder.path()).args(args).args(more).output().unwrap();
+        (output.status.code().unwrap_or(-1), String::new(), String::from_utf8(output.stderr).unwrap())
+    };
+    let wanted = ["3600240001 parameters takes 57.6 GB", "is not to be had", "fewer neurons"];
+    check_message("hidden", train(&["--hidden", "60000,60000"]), 2, &wanted);
+    let words = "dense 20000, relu, dense 20000, relu, dense 1";
+    check_message("words", train(&["--model", words, "--optimizer", "sgd"]), 2, &["1.6 GB", "is not to be had"]);
+    assert!(!folder.path().join("model.safetensors").exists());
 }
 
 #[test]
