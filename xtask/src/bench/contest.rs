@@ -143,7 +143,10 @@ impl Player {
     fn turn(&mut self) {
         let Ok(playing) = &mut self.state else { return };
         std::thread::sleep(PAUSE);
-        match playing.contestant.turn(playing.steps) {
+        // The first steps of one that has waited are slow, by as much as a step of a large network takes. They do not
+        // count: a training does not wait.
+        let (contestant, steps) = (&mut playing.contestant, playing.steps);
+        match contestant.turn(steps).and_then(|_| contestant.turn(steps)) {
             Ok(turn) => playing.turns.push(turn),
             Err(error) => self.state = Err(error),
         }
