@@ -143,7 +143,7 @@ impl Player {
     fn turn(&mut self) {
         let Ok(playing) = &mut self.state else { return };
         std::thread::sleep(PAUSE);
-        // The first steps of one that has waited are slow, by as much as a step of a large network takes. They do not
+        // The first steps of one that has waited are slow: half a step of W7 was added to it. They do not
         // count: a training does not wait.
         let (contestant, steps) = (&mut playing.contestant, playing.steps);
         match contestant.turn(steps).and_then(|_| contestant.turn(steps)) {
